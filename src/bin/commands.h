@@ -1,0 +1,20 @@
+// The subcommands, by theme. Each adds itself to the program's parser and leaves its exit code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace zooid::bin {
+
+void add_local_commands(CLI::App& app, int& exit_code);  // up, down
+// status, cli, bench, explain. `cli_command`: the words behind `zooid cli` and its options.
+void add_client_commands(CLI::App& app, const std::vector<std::string>& cli_command,
+                         int& exit_code);
+void add_crosscheck_command(CLI::App& app, int& exit_code);
+void add_sim_command(CLI::App& app, int& exit_code);  // sim
+
+}  // namespace zooid::bin

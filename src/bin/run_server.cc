@@ -1,0 +1,145 @@
+#include "bin/run_server.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+
+#include "base/log.h"
+#include "base/version.h"
+#include "bin/process_facts.h"
+#include "config/server_config.h"
+#include "posix/event_loop.h"
+#include "posix/log_writer.h"
+#include "posix/posix_file_system.h"
+#include "posix/process.h"
+#include "posix/worker_thread.h"
+#include "server/server.h"
+
+namespace zooid::bin {
+namespace {
+
+// A clean end waits this long for replies to what was accepted (rule 32).
+constexpr int64_t kQuietWaitUs = 1'500'000;
+constexpr int kExitBadConfig = 2;
+constexpr int kExitCannotStart = 1;
+
+Result<config::ServerConfig> configure(env::FileSystem& files,
+                                       const std::vector<std::string>& arguments) {
+  Result<config::ServerConfig> config;
+  if (arguments.empty()) {
+    config = config::default_config(2181, "/tmp/zookeeper");
+  } else if (arguments.size() == 1) {
+    config = config::load_config(files, arguments[0]);
+  } else {
+    const int port = std::atoi(arguments[0].c_str());
+    if (port < 1 || port > 65535) {
+      return fail(Error::Kind::kConfig,
+                  "'" + arguments[0] + "' is not a port: expected 1 to 65535");
+    }
+    config = config::default_config(static_cast<uint16_t>(port), arguments[1]);
+  }
+  for (const char* variable : {"SERVER_JVMFLAGS", "JVMFLAGS"}) {
+    const char* flags = std::getenv(variable);
+    if (config && flags != nullptr) {
+      if (auto applied = config::apply_jvm_flags(*config, flags); !applied) {
+        return std::unexpected(applied.error());
+      }
+    }
+  }
+  return config;
+}
+
+// Ends the loop in good order: first nothing new is accepted, then what was accepted is answered.
+class Ending : public env::Worker {
+ public:
+  Ending(server::Server& server, posix::EventLoop& loop) : server_(server), loop_(loop) {}
+
+  void begin(int signal) {
+    if (deadline_us_ != kNever) std::_Exit(128 + signal);  // a second one: at once
+    if (signal != 0) log::info("signal {}: stopping", signal);
+    server_.begin_stop();
+    deadline_us_ = loop_.now().mono_us + kQuietWaitUs;
+  }
+  void on_batch(Now now) override {
+    if (server_.replica().fatal() && deadline_us_ == kNever) {
+      exit_code = kExitCannotStart;
+      begin(0);
+    }
+    if (deadline_us_ == kNever || (!server_.is_quiet() && now.mono_us < deadline_us_)) return;
+    if (!finished_) server_.finish_stop();
+    finished_ = true;
+    loop_.stop();
+  }
+  int64_t next_deadline() const override { return deadline_us_; }
+  int exit_code = 0;
+
+ private:
+  server::Server& server_;
+  posix::EventLoop& loop_;
+  int64_t deadline_us_ = kNever;
+  bool finished_ = false;
+};
+
+int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
+          posix::Signals& signals) {
+  posix::EventLoop loop;
+  const uint64_t seed = std::random_device{}() ^ static_cast<uint64_t>(loop.now().wall_ms);
+  auto opened = server::Server::open(config, {loop, files, loop, seed, &loop.waker()});
+  if (!opened) {
+    log::error("cannot start: {}", opened.error().message);
+    return kExitCannotStart;
+  }
+  server::Server& server = **opened;
+  server.shard().set_process_facts(process_facts);
+  storage::LogWorker& log_worker = server.replica().log_worker();
+  storage::SnapshotWorker& snapshot_worker = server.replica().snapshot_worker();
+  posix::WorkerThread log_thread("log", [&] { return log_worker.step(); });
+  posix::WorkerThread snapshot_thread("snapshot", [&] { return snapshot_worker.step(); });
+  log_worker.set_waker(&log_thread.waker());
+  snapshot_worker.set_waker(&snapshot_thread.waker());
+
+  Ending ending(server, loop);
+  for (env::Worker* worker : server.workers()) loop.add_worker(*worker);
+  loop.add_worker(ending);
+  signals.attach(loop, [&](int signal) { ending.begin(signal); });
+  int exit_code = 0;
+  if (auto started = server.start(loop.now()); started) {
+    log::info("zooid {} started, client port {}", kVersion, server.shard().port());
+    loop.run();
+    exit_code = ending.exit_code;
+  } else {
+    log::error("cannot start: {}", started.error().message);
+    exit_code = kExitCannotStart;
+  }
+  log_thread.stop();
+  snapshot_thread.stop();
+  opened->reset();
+  return exit_code;
+}
+
+}  // namespace
+
+int run_server(const std::vector<std::string>& arguments) {
+  posix::PosixFileSystem files;
+  auto config = configure(files, arguments);
+  if (!config) {
+    std::fprintf(stderr, "%s\n", config.error().message.c_str());
+    return kExitBadConfig;
+  }
+  posix::Signals signals({SIGTERM, SIGINT});
+  posix::ignore_broken_pipes();
+  const auto limit = posix::raise_open_files_limit();
+  const std::string my_id = config->my_id ? std::to_string(config->my_id->value) : "";
+  posix::LogWriter writer(STDERR_FILENO, my_id);
+  log::set_sink(writer.sink());
+  if (limit) log::info("open files limit {} (was {})", limit->now, limit->before);
+  for (const std::string& warning : config->warnings) log::warn("{}", warning);
+  const int exit_code = serve(*config, files, signals);
+  log::set_sink([](log::Level, std::string_view) {});
+  return exit_code;
+}
+
+}  // namespace zooid::bin

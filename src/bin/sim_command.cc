@@ -1,0 +1,143 @@
+// `zooid sim`: runs of the simulator by seed, for finding bugs and for repeating what was found.
+//
+// Each seed of a range runs in a process of its own: a broken assertion ends that one alone, and
+// several cores can be used.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
+#include "bin/commands.h"
+#include "bin/sim_range.h"
+#include "sim/simulation.h"
+
+namespace zooid::bin {
+namespace {
+
+constexpr uint64_t kPlantedSeeds = 60;
+
+struct SimFlags {
+  uint64_t seed = 1;
+  std::string seeds;
+  int servers = 3;
+  int clients = 8;
+  int64_t seconds = 60;
+  std::string faults = "some";
+  std::string operations = "all";
+  bool diagram = false;
+  bool messages = false;
+  int jobs = 1;
+  double hours = 0;
+  bool marks = false;
+  std::string planted;  // a bug's name, or "all"
+};
+
+sim::SimOptions options_of(const SimFlags& flags) {
+  sim::SimOptions options;
+  options.seed = flags.seed;
+  options.servers = flags.servers;
+  options.clients = flags.clients;
+  options.seconds = flags.seconds;
+  options.with_messages = flags.messages;
+  if (flags.operations == "basic") options.operations = sim::OperationSet::kBasic;
+  if (flags.faults == "none") options.faults = sim::FaultLevel::kNone;
+  if (flags.faults == "many") options.faults = sim::FaultLevel::kMany;
+  if (flags.faults == "mixed") options.faults = sim::FaultLevel::kMixed;
+  return options;
+}
+
+// An assertion of the product is a find like any other: it has to name its seed.
+sim::SimOptions running;
+void on_abort(int) {
+  const std::string text = "repeat with: " + sim::repeat_command(running) + "\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
+}
+
+int run_one(const SimFlags& flags) {
+  running = options_of(flags);
+  std::signal(SIGABRT, on_abort);
+  const auto begun = std::chrono::steady_clock::now();
+  const sim::Report report = sim::simulate(running);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  fmt::print("seed {} servers={} faults={}\nlimits {}\n{}\n", flags.seed, flags.servers,
+             flags.faults, report.limits, report.totals.text());
+  fmt::print("real={:.2f}s simulated-seconds-per-second={:.0f}\n", took.count(),
+             static_cast<double>(report.totals.simulated_us) / 1e6 / took.count());
+  fmt::print("trace-hash {:016x}\n", report.trace_hash);
+  if (!report.violation) return 0;
+  fmt::print("\n{}", flags.diagram ? report.diagram : report.story);
+  fmt::print("\nVIOLATION at {:.6f}s: {}\n  {}\nrepeat with: {}\n",
+             static_cast<double>(report.violation->time_us) / 1e6, report.violation->checker,
+             report.violation->text, sim::repeat_command(report.options));
+  return 1;
+}
+
+int run_range(const SimFlags& flags) {
+  RangeOptions range{.jobs = flags.jobs, .with_marks = flags.marks};
+  uint64_t& first = range.first;
+  uint64_t& last = range.last;
+  if (flags.hours > 0) {
+    first = flags.seed;
+    last = UINT64_MAX;
+    range.seconds_max = flags.hours * 3'600;
+  } else if (flags.seeds.empty() && !flags.planted.empty()) {
+    first = 1;
+    last = kPlantedSeeds;
+  } else if (std::sscanf(flags.seeds.c_str(), "%lu..%lu", &first, &last) != 2 || last < first) {
+    fmt::print(stderr, "--seeds expects A..B, not '{}'\n", flags.seeds);
+    return 2;
+  }
+  if (!flags.planted.empty()) {
+    return run_planted(options_of(flags), flags.planted, first, last, flags.jobs);
+  }
+  return run_seeds(options_of(flags), range);
+}
+
+}  // namespace
+
+void add_sim_command(CLI::App& app, int& exit_code) {
+  static SimFlags flags;
+  CLI::App* sim = app.add_subcommand(
+      "sim",
+      "Run a whole ensemble in one deterministic thread, with faults, and check what it promises.\n"
+      "  zooid sim --seed 7                     (one run)\n"
+      "  zooid sim --seeds 1..200 --servers 5   (many runs and a summary)\n"
+      "  zooid sim --hours 8 --seed 100000 --faults mixed --jobs 4 --marks   (a night)");
+  sim->add_option("--seed", flags.seed, "Everything that happens follows from it");
+  sim->add_option("--seeds", flags.seeds, "A range of seeds, A..B");
+  sim->add_option("--servers", flags.servers, "Servers of the ensemble")->check(CLI::Range(1, 9));
+  sim->add_option("--clients", flags.clients, "Clients")->check(CLI::Range(1, 100));
+  sim->add_option("--seconds", flags.seconds, "Simulated seconds with faults");
+  sim->add_option("--faults", flags.faults, "none, some, many, or mixed: some and many in turn")
+      ->check(CLI::IsMember({"none", "some", "many", "mixed"}));
+  sim->add_option("--operations", flags.operations,
+                  "all, or basic: without ACLs, containers, TTL, persistent watches, multiRead")
+      ->check(CLI::IsMember({"all", "basic"}));
+  sim->add_option("--hours", flags.hours, "Run seed after seed from --seed on, for that long")
+      ->check(CLI::PositiveNumber)
+      ->excludes("--seeds");
+  sim->add_flag(
+      "--marks", flags.marks,
+      "Say which rare branches the range reached; the exit code is 1 if one of those that "
+      "it should reach is missing");
+  sim->add_option("--jobs", flags.jobs, "Seeds that run at the same time (--seeds)")
+      ->check(CLI::Range(1, 64));
+  sim->add_flag("--diagram", flags.diagram, "Tell a failure as a Mermaid sequence diagram");
+  sim->add_flag("--messages", flags.messages, "Tell a failure with every message");
+  sim->add_option(
+         "--planted", flags.planted,
+         "Plant a known bug, or each in turn (all), and say how many seeds it takes to find "
+         "it; needs a build with -DZOOID_PLANTED_BUGS=ON, or zooid_planted")
+      ->expected(0, 1)
+      ->default_str("all");
+  sim->callback([&exit_code] {
+    const bool is_range = !flags.seeds.empty() || !flags.planted.empty() || flags.hours > 0;
+    if (flags.marks && !is_range) throw CLI::RequiresError("--marks", "--seeds or --hours");
+    exit_code = is_range ? run_range(flags) : run_one(flags);
+  });
+}
+
+}  // namespace zooid::bin

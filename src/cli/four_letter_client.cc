@@ -1,0 +1,70 @@
+#include "cli/four_letter_client.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace zooid::cli {
+namespace {
+
+class Asker : public env::StreamHandler {
+ public:
+  Asker(env::Network& network, WordAnswer& answer, std::string_view word, int64_t timeout_ms)
+      : answer_(answer), word_(word) {
+    stream_ = network.connect(answer.server, timeout_ms, *this);
+  }
+  bool done() const { return done_; }
+
+  void on_connected() override {
+    answer_.reached = true;
+    stream_->output().append(word_);
+  }
+  void on_bytes(std::string_view bytes) override { answer_.text.append(bytes); }
+  void on_closed(const Error& reason) override {
+    done_ = true;
+    answer_.error = reason.message;
+  }
+
+ private:
+  WordAnswer& answer_;
+  std::string word_;
+  std::unique_ptr<env::Stream> stream_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+std::vector<WordAnswer> ask_word(Terminal& terminal, const std::vector<env::Endpoint>& servers,
+                                 std::string_view word, int64_t timeout_ms) {
+  std::vector<WordAnswer> answers(servers.size());
+  std::vector<std::unique_ptr<Asker>> askers;
+  for (size_t i = 0; i < servers.size(); ++i) {
+    answers[i].server = servers[i];
+    askers.push_back(std::make_unique<Asker>(terminal.network, answers[i], word, timeout_ms));
+  }
+  terminal.run_until(
+      [&] {
+        return std::all_of(askers.begin(), askers.end(), [](const auto& a) { return a->done(); });
+      },
+      timeout_ms);
+  for (size_t i = 0; i < servers.size(); ++i) {
+    if (!askers[i]->done()) answers[i].error = "no answer in time";
+  }
+  return answers;
+}
+
+std::string line_value(std::string_view text, std::string_view label) {
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (!line.starts_with(label)) continue;
+    std::string_view rest = line.substr(label.size());
+    if (rest.empty() || (rest[0] != ':' && rest[0] != '=' && rest[0] != '\t')) continue;
+    rest.remove_prefix(1);
+    if (rest.starts_with(' ')) rest.remove_prefix(1);
+    return std::string(rest);
+  }
+  return "";
+}
+
+}  // namespace zooid::cli

@@ -1,0 +1,333 @@
+#include "config/key_table.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "base/assert.h"
+
+namespace zooid::config {
+namespace {
+
+constexpr int64_t kIntMin = std::numeric_limits<int32_t>::min();
+constexpr int64_t kKibibyte = 1024;
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+std::unexpected<Error> expected(std::string_view what) {
+  return fail(Error::Kind::kConfig, fmt::format("expected {}", what));
+}
+
+// Only the word itself switches, as in ZooKeeper; every other value leaves the default.
+Result<> set_force_sync(ServerConfig& config, std::string_view value) {
+  config.force_sync = value != "no";
+  return {};
+}
+
+Result<> set_skip_acl(ServerConfig& config, std::string_view value) {
+  config.skip_acl = value == "yes";
+  return {};
+}
+
+Result<> set_client_port(ServerConfig& config, std::string_view value) {
+  uint16_t port = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), port);
+  if (error != std::errc{} || end != value.data() + value.size()) {
+    return expected("a port number from 1 to 65535, or 0 for no client port");
+  }
+  config.client_port.reset();
+  if (port != 0) config.client_port = port;
+  return {};
+}
+
+Result<> set_four_letter_words(ServerConfig& config, std::string_view value) {
+  config.four_letter_words.clear();
+  while (true) {
+    const size_t comma = value.find(',');
+    std::string word(value.substr(0, comma));
+    std::erase_if(word, [](char c) { return c == ' ' || c == '\t'; });
+    if (!word.empty()) config.four_letter_words.insert(std::move(word));
+    if (comma == std::string_view::npos) return {};
+    value.remove_prefix(comma + 1);
+  }
+}
+
+Result<> set_compression(ServerConfig& config, std::string_view value) {
+  if (!value.empty() && value != "gz" && value != "snappy") {
+    return expected("gz, snappy or nothing");
+  }
+  config.snapshot_compression = value;
+  return {};
+}
+
+Result<> set_digest_algorithm(ServerConfig& config, std::string_view value) {
+  constexpr std::array kKnown = {"SHA1", "SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512"};
+  if (std::ranges::find(kKnown, value) == kKnown.end()) {
+    return expected("SHA1, SHA-224, SHA-256, SHA-384 or SHA-512");
+  }
+  config.digest_algorithm = value;
+  return {};
+}
+
+Result<> set_super_digest(ServerConfig& config, std::string_view value) {
+  if (!value.starts_with("super:")) {
+    return expected("super:<base64 of the digest of super:password>");
+  }
+  config.super_digest = value;
+  return {};
+}
+
+constexpr KeyForm kProperty = KeyForm::kProperty;
+using Config = ServerConfig;
+
+constexpr Key kSupportedKeys[] = {
+    {.name = "dataDir", .field = &Config::data_dir},
+    {.name = "dataLogDir", .field = &Config::data_log_dir},
+    {.name = "clientPort", .field = SetFunction{set_client_port}},
+    {.name = "clientPortAddress", .field = &Config::client_address},
+    {.name = "clientPortListenBacklog", .field = &Config::client_backlog, .lowest = -1},
+    {.name = "tickTime", .field = &Config::tick_ms, .lowest = 1},
+    {.name = "maxClientCnxns", .field = &Config::max_client_cnxns},
+    {.name = "minSessionTimeout", .field = &Config::min_session_timeout_ms, .lowest = -1},
+    {.name = "maxSessionTimeout", .field = &Config::max_session_timeout_ms, .lowest = -1},
+    {.name = "initLimit", .field = &Config::init_limit, .lowest = 1},
+    {.name = "syncLimit", .field = &Config::sync_limit, .lowest = 1},
+    {.name = "quorumListenOnAllIPs", .field = &Config::listen_on_all_ips},
+    {.name = "standaloneEnabled", .field = &Config::standalone_enabled},
+    {.name = "autopurge.snapRetainCount",
+     .field = &Config::purge_retain_count,
+     .lowest = 3,
+     .is_raised = true},
+    {.name = "autopurge.purgeInterval", .field = &Config::purge_interval_hours},
+    {.name = "globalOutstandingLimit",
+     .form = kProperty,
+     .field = &Config::global_outstanding_limit,
+     .lowest = 1},
+    {.name = "preAllocSize",
+     .form = kProperty,
+     .field = &Config::preallocate_bytes,
+     .unit = kKibibyte},
+    {.name = "snapCount",
+     .form = kProperty,
+     .field = &Config::snap_count,
+     .lowest = 2,
+     .is_raised = true},
+    {.name = "snapSizeLimitInKb",
+     .form = kProperty,
+     .field = &Config::snap_size_limit_bytes,
+     .lowest = kIntMin,
+     .highest = std::numeric_limits<int64_t>::max() / kKibibyte,
+     .unit = kKibibyte},
+    {.name = "txnLogSizeLimitInKb",
+     .form = kProperty,
+     .field = &Config::log_size_limit_bytes,
+     .lowest = kIntMin,
+     .highest = std::numeric_limits<int64_t>::max() / kKibibyte,
+     .unit = kKibibyte},
+    {.name = "commitLogCount",
+     .form = kProperty,
+     .field = &Config::commit_log_count,
+     .lowest = 500,
+     .is_raised = true},
+    {.name = "snapshotSizeFactor", .form = kProperty, .field = &Config::snapshot_size_factor},
+    {.name = "snapshot.compression.method",
+     .form = kProperty,
+     .field = SetFunction{set_compression}},
+    {.name = "snapshot.trust.empty", .form = kProperty, .field = &Config::snapshot_trust_empty},
+    {.name = "forceSync", .form = kProperty, .field = SetFunction{set_force_sync}},
+    {.name = "datadir.autocreate", .form = kProperty, .field = &Config::data_dir_autocreate},
+    {.name = "db.autocreate", .form = kProperty, .field = &Config::auto_create},
+    {.name = "serializeLastProcessedZxid.enabled",
+     .form = kProperty,
+     .field = &Config::write_last_zxid},
+    {.name = "digest.enabled", .form = kProperty, .field = &Config::digest_enabled},
+    {.name = "closeSessionTxn.enabled", .form = kProperty, .field = &Config::close_session_txn},
+    {.name = "skipACL", .form = kProperty, .field = SetFunction{set_skip_acl}},
+    {.name = "enforceQuota", .form = kProperty, .field = &Config::enforce_quota},
+    {.name = "extendedTypesEnabled", .form = kProperty, .field = &Config::extended_types_enabled},
+    {.name = "localSessionsEnabled", .field = &Config::local_sessions_enabled},
+    {.name = "localSessionsUpgradingEnabled", .field = &Config::local_sessions_upgrading_enabled},
+    {.name = "readonlymode.enabled",
+     .form = KeyForm::kJvmOnly,
+     .field = &Config::read_only_mode_enabled},
+    {.name = "znode.container.checkIntervalMs",
+     .form = KeyForm::kJvmOnly,
+     .field = &Config::container_check_interval_ms},
+    {.name = "znode.container.maxPerMinute",
+     .form = KeyForm::kJvmOnly,
+     .field = &Config::container_max_per_minute,
+     .lowest = 1},
+    {.name = "znode.container.maxNeverUsedIntervalMs",
+     .form = KeyForm::kJvmOnly,
+     .field = &Config::container_max_never_used_ms,
+     .highest = std::numeric_limits<int64_t>::max()},
+    {.name = "largeRequestThreshold",
+     .form = kProperty,
+     .field = &Config::large_request_threshold,
+     .lowest = -1},
+    {.name = "largeRequestMaxBytes", .form = kProperty, .field = &Config::large_request_max_bytes},
+    {.name = "jute.maxbuffer",
+     .form = KeyForm::kJvmOnly,
+     .field = &Config::jute_max_buffer,
+     .lowest = 1024},
+    {.name = "jute.maxbuffer.extrasize",
+     .form = kProperty,
+     .field = &Config::jute_max_buffer_extra,
+     .lowest = 1024,
+     .is_raised = true},
+    {.name = "maxCnxns", .form = kProperty, .field = &Config::max_cnxns},
+    {.name = "4lw.commands.whitelist",
+     .form = kProperty,
+     .field = SetFunction{set_four_letter_words}},
+    {.name = "cnxTimeout", .form = kProperty, .field = &Config::connect_timeout_ms, .lowest = 1},
+    {.name = "DigestAuthenticationProvider.superDigest",
+     .form = kProperty,
+     .field = SetFunction{set_super_digest}},
+    {.name = "DigestAuthenticationProvider.digestAlg",
+     .form = kProperty,
+     .field = SetFunction{set_digest_algorithm}},
+    {.name = "admin.enableServer", .form = kProperty, .field = &Config::admin_enabled},
+    {.name = "admin.serverPort",
+     .form = kProperty,
+     .field = &Config::admin_port,
+     .highest = std::numeric_limits<uint16_t>::max()},
+    {.name = "zooid.election.endEarly", .form = kProperty, .field = &Config::end_election_early},
+};
+
+// The whole text as a number, with the sign that Java accepts; properties may be hexadecimal.
+Result<int64_t> parse_integer(ServerConfig& config, const Key& key, std::string_view value) {
+  std::string_view digits = value;
+  const bool is_hex = key.form != KeyForm::kFile && digits.starts_with("0x");
+  if (is_hex) digits.remove_prefix(2);
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  int64_t number = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), number, is_hex ? 16 : 10);
+  const bool is_number = error == std::errc{} && end == digits.data() + digits.size();
+  if (is_number && key.is_raised && number < key.lowest) {
+    config.warnings.push_back(
+        fmt::format("{}={} is too low: {} is used", key.name, value, key.lowest));
+    return key.lowest;
+  }
+  if (!is_number || number < key.lowest || number > key.highest) {
+    return expected(fmt::format("a whole number from {} to {}", key.lowest, key.highest));
+  }
+  return number;
+}
+
+// Reads into the field that the variant names.
+struct FieldSetter {
+  ServerConfig& config;
+  const Key& key;
+  std::string_view value;
+
+  Result<> operator()(std::monostate) const { return {}; }
+  Result<> operator()(SetFunction set) const { return set(config, value); }
+
+  template <class Integer>
+  Result<> operator()(Integer ServerConfig::* field) const {
+    TRY_VALUE(number, parse_integer(config, key, value));
+    if constexpr (std::is_same_v<Integer, uint64_t>) {
+      config.*field = number <= 0 ? 0 : static_cast<uint64_t>(number * key.unit);  // 0: no limit
+    } else {
+      ASSERT(std::in_range<Integer>(number * key.unit));
+      config.*field = static_cast<Integer>(number * key.unit);
+    }
+    return {};
+  }
+
+  // Settings of the file must be true or false. Of a property everything but true means false; we
+  // insist there, too, on one of them: what else was meant nobody knows.
+  Result<> operator()(bool ServerConfig::* field) const {
+    const bool is_true = equals_ignoring_case(value, "true");
+    if (!is_true && !equals_ignoring_case(value, "false")) return expected("true or false");
+    config.*field = is_true;
+    return {};
+  }
+
+  Result<> operator()(double ServerConfig::* field) const {
+    double number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc{} || end != value.data() + value.size()) return expected("a number");
+    config.*field = number;
+    return {};
+  }
+
+  Result<> operator()(std::string ServerConfig::* field) const {
+    if (value.empty()) return expected("a value");
+    config.*field = value;
+    return {};
+  }
+};
+
+bool matches(const Key& key, std::string_view name) {
+  if (!key.name.ends_with('*')) return key.name == name;
+  return name.starts_with(key.name.substr(0, key.name.size() - 1));
+}
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::span<const Key> supported_keys() {
+  return kSupportedKeys;
+}
+
+const Key* find_key(std::string_view name) {
+  const Key* widest = nullptr;
+  for (const auto keys : {supported_keys(), refused_keys(), warned_keys()}) {
+    for (const Key& key : keys) {
+      if (!matches(key, name)) continue;
+      if (!key.name.ends_with('*')) return &key;
+      if (widest == nullptr || key.name.size() > widest->name.size()) widest = &key;
+    }
+  }
+  return widest;
+}
+
+std::optional<std::string_view> nearest_key(std::string_view name) {
+  // More wrong letters than this, and it is another word.
+  size_t best = std::max<size_t>(2, name.size() / 4) + 1;
+  std::optional<std::string_view> nearest;
+  for (const auto keys : {supported_keys(), refused_keys(), warned_keys()}) {
+    for (const Key& key : keys) {
+      if (key.name.ends_with('*')) continue;
+      // Each letter too many is a wrong one.
+      const size_t length = key.name.size();
+      if ((name.size() > length ? name.size() - length : length - name.size()) >= best) continue;
+      const size_t distance = edit_distance(name, key.name);
+      if (distance >= best) continue;
+      best = distance;
+      nearest = key.name;
+    }
+  }
+  return nearest;
+}
+
+Result<> set_field(ServerConfig& config, const Key& key, std::string_view value) {
+  ASSERT(key.key_class == KeyClass::kSupported);
+  return std::visit(FieldSetter{config, key, value}, key.field);
+}
+
+}  // namespace zooid::config

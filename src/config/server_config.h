@@ -1,0 +1,112 @@
+// A server's settings: zoo.cfg and myid as values (ZooKeeper's administrator's guide names the
+// keys).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "env/file_system.h"
+#include "env/network.h"
+#include "zab/membership.h"
+
+namespace zooid::config {
+
+struct ServerConfig {
+  std::string file;  // path of the zoo.cfg, empty for the defaults
+  std::string text;  // its content as read
+
+  int64_t tick_ms = 3000;   // tickTime (Apache's default is 3000)
+  int32_t init_limit = 10;  // ticks; required for an ensemble
+  int32_t sync_limit = 5;
+  std::string data_dir;                 // dataDir
+  std::string data_log_dir;             // dataLogDir; the same if not set
+  std::optional<uint16_t> client_port;  // clientPort
+  std::string client_address;           // clientPortAddress; empty: all
+  int32_t client_backlog = -1;          // clientPortListenBacklog
+  int32_t max_client_cnxns = 60;        // 0: no limit
+  int32_t max_cnxns = 0;                // all connections of this server
+  int64_t min_session_timeout_ms = -1;  // -1: 2 ticks
+  int64_t max_session_timeout_ms = -1;  // -1: 20 ticks
+  int64_t min_session_timeout() const {
+    return min_session_timeout_ms < 0 ? 2 * tick_ms : min_session_timeout_ms;
+  }
+  int64_t max_session_timeout() const {
+    return max_session_timeout_ms < 0 ? 20 * tick_ms : max_session_timeout_ms;
+  }
+  int32_t snap_count = 100'000;
+  uint64_t snap_size_limit_bytes = 4ull << 30;  // snapSizeLimitInKb
+  int32_t commit_log_count = 500;
+  int32_t purge_retain_count = 3;    // autopurge.snapRetainCount
+  int32_t purge_interval_hours = 0;  // autopurge.purgeInterval; 0: off
+  bool force_sync = true;
+  uint64_t preallocate_bytes = 64u << 20;  // preAllocSize (KiB in the file)
+  uint64_t log_size_limit_bytes = 0;       // txnLogSizeLimitInKb
+  int32_t jute_max_buffer = 1'048'575;
+  int32_t jute_max_buffer_extra = -1;                  // -1: as jute_max_buffer, at least 1024
+  int64_t max_record_buffer() const;                   // their sum, capped at 2^31-1
+  std::set<std::string> four_letter_words = {"srvr"};  // 4lw.commands.whitelist; "*" means all
+  int32_t global_outstanding_limit = 1000;
+  double snapshot_size_factor = 0.33;
+  std::string snapshot_compression;  // snapshot.compression.method: "", "gz", "snappy"
+  bool snapshot_trust_empty = false;
+  bool auto_create = true;  // db.autocreate
+  bool digest_enabled = true;
+  bool extended_types_enabled = false;
+  bool skip_acl = false;
+  bool enforce_quota = false;
+  bool close_session_txn = true;
+  bool local_sessions_enabled = false;
+  bool local_sessions_upgrading_enabled = false;
+  bool read_only_mode_enabled = false;           // readonlymode.enabled
+  int64_t container_check_interval_ms = 60'000;  // znode.container.*; 0: off
+  int32_t container_max_per_minute = 10'000;
+  int64_t container_max_never_used_ms = 0;  // 0: an unused container stays
+  int32_t large_request_threshold = -1;     // bytes; -1: no request counts as large
+  int64_t large_request_max_bytes = 100 << 20;
+  std::string super_digest;  // DigestAuthenticationProvider.superDigest
+  std::string digest_algorithm = "SHA1";
+  bool listen_on_all_ips = false;     // quorumListenOnAllIPs
+  int64_t connect_timeout_ms = 5000;  // cnxTimeout
+  bool end_election_early = true;     // zooid.election.endEarly
+  bool admin_enabled = true;          // admin.enableServer: accepted, not served yet
+  uint16_t admin_port = 8080;
+  bool standalone_enabled = true;
+  bool data_dir_autocreate = true;  // datadir.autocreate
+  bool write_last_zxid = true;      // serializeLastProcessedZxid.enabled
+
+  // The ensemble; empty for a standalone server. Version 0 for a static file.
+  zab::Membership membership;
+  std::optional<ServerId> my_id;
+  bool is_ensemble() const { return !membership.empty(); }
+
+  // Everything that is no setting of ours, as Apache keeps it (zookeeper.<key>).
+  std::map<std::string, std::string> properties;
+  // The keys that the file set; they take precedence over JVM flags.
+  std::set<std::string> keys_in_file;
+  // For people, at start: keys that are known but have no effect here, unknown ones with the
+  // nearest known name.
+  std::vector<std::string> warnings;
+};
+
+// Reads zoo.cfg and myid. Errors (kConfig) name file, line, value and what is expected; a missing
+// or wrong myid says what to write where. One server line only, with standaloneEnabled, means a
+// standalone server, as in Apache.
+Result<ServerConfig> load_config(env::FileSystem& files, const std::string& path);
+// The same from text; myid is not read when `read_my_id` is false (tools).
+Result<ServerConfig> parse_config(env::FileSystem& files, std::string_view text,
+                                  const std::string& name, bool read_my_id);
+// What the environment variables SERVER_JVMFLAGS and JVMFLAGS ask for: -Dname=value with the names
+// that ZooKeeper reads as system properties; other flags are for a JVM and are skipped. A key that
+// the file set is left alone, as in ZooKeeper. Errors as in parse_config.
+Result<> apply_jvm_flags(ServerConfig& config, std::string_view flags);
+// `zooid server` without an argument: clientPort 2181, dataDir in /tmp/zookeeper, tickTime 2000 …
+// or with them: zooid server <port> <dataDir>.
+ServerConfig default_config(uint16_t port, std::string data_dir);
+
+}  // namespace zooid::config

@@ -1,0 +1,359 @@
+#include "config/server_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/files_for_test.h"
+
+namespace zooid::config {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr std::string_view kThree =
+    "dataDir=/data\nclientPort=2181\ninitLimit=10\nsyncLimit=5\n"
+    "server.1=zk1:2888:3888\nserver.2=zk2:2888:3888\nserver.3=zk3:2888:3888\n";
+
+Result<ServerConfig> parse(std::string_view text, FilesInMemory files = {}) {
+  return parse_config(files, text, "zoo.cfg", true);
+}
+
+FilesInMemory with_my_id(std::string content) {
+  FilesInMemory files;
+  files.files["/data/myid"] = std::move(content);
+  return files;
+}
+
+std::string error_of(const Result<ServerConfig>& config) {
+  if (config) return "no error";
+  EXPECT_EQ(config.error().kind, Error::Kind::kConfig);
+  return config.error().message;
+}
+
+TEST(ServerConfig, reads_the_sample_file_of_zookeeper) {
+  const auto config = parse(R"(# The number of milliseconds of each tick
+tickTime=2000
+# The number of ticks that the initial
+# synchronization phase can take
+initLimit=10
+syncLimit=5
+# the directory where the snapshot is stored.
+# do not use /tmp for storage, /tmp here is just
+# example sakes.
+dataDir=/tmp/zookeeper
+# the port at which the clients will connect
+clientPort=2181
+#maxClientCnxns=60
+#autopurge.snapRetainCount=3
+#metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider
+)");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->tick_ms, 2000);
+  EXPECT_EQ(config->init_limit, 10);
+  EXPECT_EQ(config->data_dir, "/tmp/zookeeper");
+  EXPECT_EQ(config->data_log_dir, "/tmp/zookeeper");
+  EXPECT_EQ(config->client_port, 2181);
+  EXPECT_EQ(config->max_client_cnxns, 60);
+  EXPECT_EQ(config->min_session_timeout(), 4000);
+  EXPECT_EQ(config->max_session_timeout(), 40'000);
+  EXPECT_FALSE(config->is_ensemble());
+  EXPECT_THAT(config->warnings, IsEmpty());
+}
+
+TEST(ServerConfig, reads_an_ensemble) {
+  const auto config = parse(kThree, with_my_id("2\n"));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_TRUE(config->is_ensemble());
+  EXPECT_EQ(config->my_id, ServerId{2});
+  EXPECT_EQ(config->membership.version(), 0);
+  EXPECT_EQ(config->membership.voters().size(), 3u);
+  EXPECT_EQ(config->tick_ms, 3000);
+  EXPECT_EQ(config->membership.find(ServerId{3})->addresses.at(0).host, "zk3");
+  EXPECT_THAT(config->warnings, IsEmpty());
+}
+
+TEST(ServerConfig, units_words_and_clamps) {
+  const auto config = parse(
+      "dataDir=/data/\ndataLogDir=/log\npreAllocSize=64\nsnapSizeLimitInKb=-1\n"
+      "txnLogSizeLimitInKb=8\nforceSync=no\nskipACL=yes\nsnapCount=1\ncommitLogCount=7\n"
+      "autopurge.snapRetainCount=1\nclientPort=0\nsnapshot.compression.method=gz\n"
+      "4lw.commands.whitelist=stat, ruok,,mntr\nDigestAuthenticationProvider.digestAlg=SHA-256\n"
+      "DigestAuthenticationProvider.superDigest=super:abc=\nsnapshotSizeFactor=0.5\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->data_dir, "/data");
+  EXPECT_EQ(config->data_log_dir, "/log");
+  EXPECT_EQ(config->preallocate_bytes, 64u << 10);
+  EXPECT_EQ(config->snap_size_limit_bytes, 0u);
+  EXPECT_EQ(config->log_size_limit_bytes, 8u << 10);
+  EXPECT_FALSE(config->force_sync);
+  EXPECT_TRUE(config->skip_acl);
+  EXPECT_EQ(config->snap_count, 2);
+  EXPECT_EQ(config->commit_log_count, 500);
+  EXPECT_EQ(config->purge_retain_count, 3);
+  EXPECT_EQ(config->client_port, std::nullopt);
+  EXPECT_EQ(config->snapshot_compression, "gz");
+  EXPECT_THAT(config->four_letter_words, ElementsAre("mntr", "ruok", "stat"));
+  EXPECT_EQ(config->super_digest, "super:abc=");
+  EXPECT_DOUBLE_EQ(config->snapshot_size_factor, 0.5);
+  EXPECT_THAT(config->warnings, Contains("snapCount=1 is too low: 2 is used"));
+  EXPECT_EQ(config->warnings.size(), 3u);
+}
+
+TEST(ServerConfig, all_problems_are_told_at_once) {
+  const std::string message =
+      error_of(parse("dataDir=/data\ntickTime=soon\nsslQuorum=true\n"
+                     "reconfigEnabled=true\n"));
+  EXPECT_THAT(message, HasSubstr("zoo.cfg:2: tickTime=soon: expected a whole number from 1 to"));
+  EXPECT_THAT(message, HasSubstr("\nzoo.cfg:3: sslQuorum=true: TLS is not supported yet"));
+  EXPECT_THAT(message, HasSubstr("\nzoo.cfg:4: reconfigEnabled=true: dynamic reconfiguration"));
+}
+
+TEST(ServerConfig, secrets_are_not_shown) {
+  EXPECT_THAT(error_of(parse("dataDir=/data\nssl.keyStore.password=hunter2\n")),
+              AllOf(HasSubstr("ssl.keyStore.password=***"), Not(HasSubstr("hunter2"))));
+  EXPECT_THAT(error_of(parse("dataDir=/data\n"
+                             "DigestAuthenticationProvider.superDigest=hunter2\n")),
+              Not(HasSubstr("hunter2")));
+}
+
+TEST(ServerConfig, an_unknown_key_is_a_property_with_a_hint) {
+  const auto config = parse("dataDir=/data\nticktime=9\nzookeeper.skipACL=yes\nmy.plugin=x\n");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->properties.at("zookeeper.my.plugin"), "x");
+  EXPECT_FALSE(config->skip_acl);
+  EXPECT_THAT(
+      config->warnings,
+      ElementsAre("ticktime is not known and has no effect; did you mean tickTime?",
+                  "zookeeper.skipACL is not known and has no effect; in a file it is written "
+                  "without the prefix: skipACL",
+                  "my.plugin is not known and has no effect"));
+}
+
+TEST(ServerConfig, a_key_that_stands_twice_is_said) {
+  const auto config = parse("dataDir=/data\ntickTime=100\ntickTime=200\n");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->tick_ms, 200);
+  EXPECT_THAT(config->warnings,
+              ElementsAre("tickTime stands in line 2 and in line 3: the last one counts"));
+}
+
+TEST(ServerConfig, directories) {
+  EXPECT_THAT(error_of(parse("clientPort=2181\n")), HasSubstr("dataDir is not set"));
+  FilesInMemory files;
+  files.unwritable.insert("/data");
+  EXPECT_THAT(
+      error_of(parse("dataDir=/data\n", files)),
+      HasSubstr("dataDir=/data cannot be written: /data/.zooid-can-write: open: Permission"));
+  EXPECT_THAT(error_of(parse("dataDir=/data\ndatadir.autocreate=false\n")),
+              HasSubstr("dataDir=/data does not exist"));
+  const auto relative = parse("dataDir=data\n");
+  ASSERT_TRUE(relative);
+  EXPECT_THAT(relative->warnings, ElementsAre(HasSubstr("data is a relative path")));
+}
+
+TEST(ServerConfig, checking_leaves_no_file_behind) {
+  FilesInMemory files;
+  ASSERT_TRUE(parse_config(files, "dataDir=/data\n", "zoo.cfg", true));
+  EXPECT_THAT(files.files, IsEmpty());
+  FilesInMemory untouched;
+  ASSERT_TRUE(parse_config(untouched, kThree, "zoo.cfg", false));
+  EXPECT_THAT(untouched.directories, IsEmpty());
+}
+
+TEST(ServerConfig, limits) {
+  EXPECT_THAT(error_of(parse("dataDir=/data\nclientPortAddress=::1\n")),
+              HasSubstr("clientPortAddress is set but clientPort is not"));
+  EXPECT_THAT(error_of(parse("dataDir=/data\nmaxSessionTimeout=1000\n")),
+              HasSubstr("minSessionTimeout 6000 ms is larger than maxSessionTimeout 1000 ms"));
+  EXPECT_THAT(error_of(parse("dataDir=/data\nclientPort=66000\n")),
+              HasSubstr("zoo.cfg:2: clientPort=66000: expected a port number"));
+  EXPECT_THAT(error_of(parse("dataDir=/data\ntickTime=99999999999\n")),
+              HasSubstr("expected a whole number from 1 to 2147483647"));
+}
+
+TEST(ServerConfig, max_record_buffer_adds_the_extra) {
+  ServerConfig config;
+  EXPECT_EQ(config.max_record_buffer(), 2 * 1'048'575);
+  config.jute_max_buffer_extra = 5;
+  EXPECT_EQ(config.max_record_buffer(), 1'048'575 + 1024);
+  config.jute_max_buffer = INT32_MAX;
+  EXPECT_EQ(config.max_record_buffer(), INT32_MAX);
+}
+
+TEST(ServerConfig, an_ensemble_needs_its_limits) {
+  const std::string message = error_of(
+      parse("dataDir=/data\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n", with_my_id("1")));
+  EXPECT_THAT(message, AllOf(HasSubstr("an ensemble needs initLimit"),
+                             HasSubstr("an ensemble needs syncLimit")));
+}
+
+TEST(ServerConfig, my_id_errors_tell_what_to_write) {
+  EXPECT_THAT(error_of(parse(kThree)),
+              AllOf(HasSubstr("/data/myid cannot be read"),
+                    HasSubstr("write this server's number into it (1 on zk1, 2 on zk2, 3 on zk3), "
+                              "for example: echo 1 > /data/myid")));
+  EXPECT_THAT(error_of(parse(kThree, with_my_id("two"))),
+              HasSubstr("/data/myid says 'two', which is no number"));
+  EXPECT_THAT(error_of(parse(kThree, with_my_id(""))), HasSubstr("says ''"));
+  EXPECT_THAT(error_of(parse(kThree, with_my_id("4\n"))),
+              HasSubstr("/data/myid says 4, but there is no line server.4"));
+  const auto config = parse(kThree, with_my_id("  3 \r\nignored"));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->my_id, ServerId{3});
+}
+
+TEST(ServerConfig, server_line_errors_name_the_line) {
+  const auto with_line = [](std::string line) {
+    return error_of(parse(std::string(kThree) + line + "\n", with_my_id("1")));
+  };
+  EXPECT_THAT(with_line("server.x=a:1:2"), HasSubstr("zoo.cfg:8: server.x: expected a number"));
+  EXPECT_THAT(with_line("server.-4=a:1:2"), HasSubstr("expected a number"));
+  EXPECT_THAT(with_line("server.4=a:1"), HasSubstr("zoo.cfg:8: server.4=a:1: "));
+  EXPECT_THAT(with_line("server.2=zk9:1:2"),
+              HasSubstr("zoo.cfg:8: server.2 stands already in line 6"));
+  EXPECT_THAT(with_line("server.4=zk2:2888:4888"),
+              HasSubstr("server.2 and server.4 have the same address zk2:2888"));
+  EXPECT_THAT(with_line("server.4=zk4:2888:3888:observer"),
+              HasSubstr("zoo.cfg:8: server.4: observers are not supported yet"));
+  EXPECT_THAT(with_line("server.4=zk4:2888:3888|zk5:2888:3888"),
+              HasSubstr("server.4: several addresses"));
+  EXPECT_THAT(with_line("server.256=zk4:2888:3888"),
+              HasSubstr("server.256: the id must be from 0 to 255"));
+  EXPECT_THAT(with_line("extendedTypesEnabled=true\nserver.255=zk4:2888:3888"),
+              HasSubstr("the id must be from 0 to 254"));
+  EXPECT_THAT(with_line("group.1=1:2:3"), HasSubstr("another quorum than its peers"));
+}
+
+TEST(ServerConfig, one_server_line_is_standalone_unless_told_otherwise) {
+  const std::string text = "dataDir=/data\ninitLimit=10\nsyncLimit=5\nserver.1=zk1:2888:3888\n";
+  const auto standalone = parse(text);
+  ASSERT_TRUE(standalone);
+  EXPECT_FALSE(standalone->is_ensemble());
+  EXPECT_THAT(standalone->warnings, ElementsAre(HasSubstr("only one server line")));
+  const auto ensemble = parse(text + "standaloneEnabled=false\n", with_my_id("1"));
+  ASSERT_TRUE(ensemble) << ensemble.error().message;
+  EXPECT_TRUE(ensemble->is_ensemble());
+  EXPECT_THAT(error_of(parse("dataDir=/data\nstandaloneEnabled=false\n")),
+              HasSubstr("standaloneEnabled=false needs at least one server line"));
+}
+
+TEST(ServerConfig, even_ensembles_are_warned_of) {
+  const std::string two =
+      "dataDir=/data\ninitLimit=10\nsyncLimit=5\nserver.1=a:1:2\nserver.2=b:1:2\n";
+  const auto config = parse(two, with_my_id("1"));
+  ASSERT_TRUE(config);
+  EXPECT_THAT(config->warnings, ElementsAre(HasSubstr("it stops when either fails")));
+  const auto four = parse(two + "server.3=c:1:2\nserver.4=d:1:2\n", with_my_id("1"));
+  ASSERT_TRUE(four);
+  EXPECT_THAT(four->warnings, ElementsAre(HasSubstr("no more failures than 3")));
+}
+
+TEST(ServerConfig, the_client_port_may_stand_in_the_servers_line) {
+  const std::string text =
+      "dataDir=/data\ninitLimit=10\nsyncLimit=5\n"
+      "server.1=a:1:2;2181\nserver.2=b:1:2;10.0.0.2:2182\nserver.3=c:1:2\n";
+  const auto first = parse(text, with_my_id("1"));
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(first->client_port, 2181);
+  EXPECT_EQ(first->client_address, "");
+  const auto second = parse(text + "clientPort=2182\n", with_my_id("2"));
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->client_address, "10.0.0.2");
+  EXPECT_THAT(error_of(parse(text + "clientPort=2183\n", with_my_id("2"))),
+              HasSubstr("clientPort says :2183, but the line server.2 says 10.0.0.2:2182"));
+}
+
+TEST(ServerConfig, windows_line_ends_and_continuations) {
+  const auto config = parse("dataDir=/data\r\n4lw.commands.whitelist=stat,\\\r\n  ruok\r\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->data_dir, "/data");
+  EXPECT_THAT(config->four_letter_words, ElementsAre("ruok", "stat"));
+}
+
+TEST(ServerConfig, load_config_names_a_file_that_cannot_be_read) {
+  FilesInMemory files;
+  const auto missing = load_config(files, "/etc/zoo.cfg");
+  EXPECT_THAT(error_of(missing), HasSubstr("/etc/zoo.cfg"));
+  files.files["/etc/zoo.cfg"] = "dataDir=/data\n";
+  const auto config = load_config(files, "/etc/zoo.cfg");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->file, "/etc/zoo.cfg");
+  EXPECT_EQ(config->text, "dataDir=/data\n");
+}
+
+TEST(ServerConfig, default_config_is_a_standalone_server) {
+  const ServerConfig config = default_config(2181, "/tmp/zookeeper");
+  EXPECT_EQ(config.client_port, 2181);
+  EXPECT_EQ(config.data_log_dir, "/tmp/zookeeper");
+  EXPECT_EQ(config.tick_ms, 2000);
+  EXPECT_FALSE(config.is_ensemble());
+}
+
+TEST(JvmFlags, set_what_zookeeper_reads_as_properties) {
+  ServerConfig config;
+  const auto result = apply_jvm_flags(
+      config,
+      "-Xmx1g -Djute.maxbuffer=0x400000  -Dzookeeper.4lw.commands.whitelist=* "
+      "-Dzookeeper.DigestAuthenticationProvider.superDigest=super:xQJmxLMiHGwaqBvst5y6rkB6HQs= "
+      "-Dzookeeper.extendedTypesEnabled=true -Dzookeeper.log.dir=/var/log -Dcom.sun.x=1");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(config.jute_max_buffer, 4 << 20);
+  EXPECT_THAT(config.four_letter_words, ElementsAre("*"));
+  EXPECT_EQ(config.super_digest, "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
+  EXPECT_TRUE(config.extended_types_enabled);
+  EXPECT_THAT(config.warnings, IsEmpty());
+}
+
+TEST(JvmFlags, read_only_mode_and_the_reaper_have_names_of_their_own) {
+  ServerConfig config;
+  const auto result = apply_jvm_flags(
+      config,
+      "-Dreadonlymode.enabled=true -Dznode.container.checkIntervalMs=500 "
+      "-Dznode.container.maxPerMinute=60 -Dznode.container.maxNeverUsedIntervalMs=7000");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(config.read_only_mode_enabled);
+  EXPECT_EQ(config.container_check_interval_ms, 500);
+  EXPECT_EQ(config.container_max_per_minute, 60);
+  EXPECT_EQ(config.container_max_never_used_ms, 7000);
+}
+
+TEST(JvmFlags, the_file_takes_precedence) {
+  auto config = parse("dataDir=/data\nsnapCount=500\n");
+  ASSERT_TRUE(config);
+  ASSERT_TRUE(apply_jvm_flags(*config, "-Dzookeeper.snapCount=700 -Dzookeeper.maxCnxns=9"));
+  EXPECT_EQ(config->snap_count, 500);
+  EXPECT_EQ(config->max_cnxns, 9);
+}
+
+TEST(JvmFlags, names_that_zookeeper_does_not_read_have_no_effect) {
+  ServerConfig config;
+  ASSERT_TRUE(apply_jvm_flags(config,
+                              "-Dzookeeper.tickTime=5 -Dzookeeper.jute.maxbuffer=5 -DsnapCount=5 "
+                              "-Dzookeeper.snapCnt=5 -Djava.security.auth.login.config=/jaas"));
+  EXPECT_EQ(config.tick_ms, 3000);
+  EXPECT_EQ(config.jute_max_buffer, 1'048'575);
+  EXPECT_EQ(config.snap_count, 100'000);
+  EXPECT_THAT(config.warnings,
+              ElementsAre(HasSubstr("tickTime is a key of the file"),
+                          HasSubstr("it is read as -Djute.maxbuffer"),
+                          HasSubstr("did you mean snapCount?"), HasSubstr("SASL")));
+}
+
+TEST(JvmFlags, refusals_are_as_in_a_file) {
+  ServerConfig config;
+  const auto result =
+      apply_jvm_flags(config, "-Dzookeeper.audit.enable=true -Dzookeeper.ssl.clientAuth=need");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, Error::Kind::kConfig);
+  EXPECT_THAT(result.error().message,
+              HasSubstr("JVM flag -Dzookeeper.audit.enable=true: the audit log"));
+  EXPECT_THAT(result.error().message, HasSubstr("JVM flag -Dzookeeper.ssl.clientAuth=need: TLS"));
+}
+
+}  // namespace
+}  // namespace zooid::config

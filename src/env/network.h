@@ -1,0 +1,118 @@
+// The seam to the network: ordered byte streams as TCP gives them. posix/ implements it with epoll,
+// sim/ with a simulated network. Everything here is used on the loop's thread alone.
+//
+// One wake-up of a loop: wait until the smallest next_deadline() of its workers -> read every ready
+// stream once, on_bytes each -> on_batch(now) for every worker -> write every stream whose output
+// grew, once -> after_flush(now) for every worker -> wait.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/time.h"
+
+namespace zooid::env {
+
+// A host as written in a configuration (name, IPv4 or IPv6 without brackets) and a port. Names are
+// resolved at each attempt to connect; an address is never an identity.
+struct Endpoint {
+  std::string host;
+  uint16_t port = 0;
+  auto operator<=>(const Endpoint&) const = default;
+  std::string text() const {
+    return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" +
+           std::to_string(port);
+  }
+};
+
+// What happens to one stream. A stream never calls back from inside a call on it. The handler must
+// outlive the stream or be detached by Stream::close(), after which nothing is called any more.
+class StreamHandler {
+ public:
+  virtual ~StreamHandler() = default;
+  // An outgoing connection is established. Not called for accepted streams.
+  virtual void on_connected() {}
+  // Bytes arrived; the span is valid during the call only.
+  virtual void on_bytes(std::string_view bytes) = 0;
+  // The backlog fell to zero after the kernel had refused to take everything.
+  virtual void on_drained() {}
+  // Once and last: the connection is gone, or could not be made (kRefused if the host answered so).
+  // Not called after close().
+  virtual void on_closed(const Error& reason) = 0;
+};
+
+// One connection. Destroying it closes it at once, dropping unsent output.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  // Append what is to be sent; the loop flushes it at the end of the wake-up.
+  virtual std::string& output() = 0;
+  // Bytes appended but not yet taken by the kernel.
+  virtual size_t backlog() const = 0;
+  // Back-pressure: while paused no on_bytes is called. Bytes wait in the kernel.
+  virtual void pause_reading() = 0;
+  virtual void resume_reading() = 0;
+  // Stops callbacks now; sends what is in output() if the peer takes it within two seconds, then
+  // closes. The Stream object may be destroyed right after.
+  virtual void close() = 0;
+  // Closes with RST, dropping output.
+  virtual void reset() = 0;
+  // Address of the other side, numeric. Port 0 before on_connected.
+  virtual const Endpoint& peer() const = 0;
+};
+
+// Listens while it lives.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual uint16_t port() const = 0;
+  // While paused new connections wait in the kernel's queue.
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  // Connections of peers may use the descriptors that are kept back when the limit of open files is
+  // near; those of clients may not.
+  virtual void use_reserve() {}
+};
+
+// Called for each accepted connection with a stream that has no handler yet; the callee returns
+// the handler (not owned), or nullptr to have the connection closed without a byte.
+using AcceptFunction = std::function<StreamHandler*(std::unique_ptr<Stream> stream)>;
+
+class Network {
+ public:
+  virtual ~Network() = default;
+  // Starts connecting; tells on_connected or on_closed within timeout_ms. Name look-up has its own
+  // thread and delays nobody else.
+  virtual std::unique_ptr<Stream> connect(const Endpoint& to, int64_t timeout_ms,
+                                          StreamHandler& handler) = 0;
+  // Listens on a numeric address or name; an empty host means every address. port 0 picks one.
+  virtual Result<std::unique_ptr<Listener>> listen(const Endpoint& at, int backlog,
+                                                   AcceptFunction accept) = 0;
+};
+
+// What a loop drives beside streams. All calls on the loop's thread.
+class Worker {
+ public:
+  virtual ~Worker() = default;
+  // Work through what arrived since the last call; also called when next_deadline() has passed.
+  virtual void on_batch(Now now) = 0;
+  // All output of this wake-up was offered to the kernel.
+  virtual void after_flush(Now) {}
+  // kNever if nothing is to be done before something arrives.
+  virtual int64_t next_deadline() const = 0;
+};
+
+// Ends the wait of a loop. May be called from any thread; costs a system call only if the loop
+// sleeps.
+class Waker {
+ public:
+  virtual ~Waker() = default;
+  virtual void wake() = 0;
+};
+
+}  // namespace zooid::env

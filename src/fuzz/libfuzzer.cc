@@ -1,0 +1,15 @@
+// The entry of libFuzzer for the target that the build names.
+#include <cstdint>
+
+#include "base/log.h"
+#include "fuzz/targets.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  static const bool is_quiet = [] {
+    zooid::log::set_sink([](zooid::log::Level, std::string_view) {});
+    return true;
+  }();
+  (void)is_quiet;
+  zooid::fuzz::ZOOID_FUZZ_TARGET({reinterpret_cast<const char*>(bytes), size});
+  return 0;
+}

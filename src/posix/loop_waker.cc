@@ -1,0 +1,40 @@
+#include "posix/loop_waker.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "base/assert.h"
+
+namespace zooid::posix {
+
+LoopWaker::LoopWaker() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  ASSERT(descriptor_ >= 0);
+}
+
+LoopWaker::~LoopWaker() {
+  close(descriptor_);
+}
+
+void LoopWaker::wake() {
+  if (state_.load() == kWoken) return;
+  if (state_.exchange(kWoken) != kSleeping) return;
+  const uint64_t one = 1;
+  // EAGAIN means that the counter is full, so that the loop is woken anyway.
+  while (write(descriptor_, &one, sizeof(one)) < 0 && errno == EINTR) {
+  }
+}
+
+bool LoopWaker::prepare_sleep() {
+  int expected = kWorking;
+  return state_.compare_exchange_strong(expected, kSleeping);
+}
+
+// The counter is never read: edge-triggered epoll reports every write, read or not.
+bool LoopWaker::take() {
+  return state_.exchange(kWorking) == kWoken;
+}
+
+}  // namespace zooid::posix

@@ -1,0 +1,78 @@
+#include "posix/name_lookups.h"
+
+#include <atomic>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace zooid::posix {
+
+struct NameLookups::Shared {
+  std::mutex mutex;
+  env::Waker* waker;  // null once the loop is gone
+  std::vector<std::pair<std::string, Answer>> answers;
+  // Lets deliver() be called at every wake-up without taking the mutex.
+  std::atomic<bool> has_answers = false;
+
+  void put(std::string host, Answer answer) {
+    std::lock_guard lock(mutex);
+    answers.emplace_back(std::move(host), std::move(answer));
+    has_answers = true;
+    if (waker != nullptr) waker->wake();
+  }
+};
+
+NameLookups::NameLookups(env::Waker& waker) : shared_(std::make_shared<Shared>()) {
+  shared_->waker = &waker;
+}
+
+NameLookups::~NameLookups() {
+  std::lock_guard lock(shared_->mutex);
+  shared_->waker = nullptr;
+}
+
+uint64_t NameLookups::start(const std::string& host, Done done) {
+  std::vector<Waiting>& sharing = waiting_[host];
+  // A cancelled request stays in the list until the answer comes, so a list means a thread.
+  const bool running = !sharing.empty();
+  sharing.push_back({++last_id_, std::move(done)});
+  if (running) return last_id_;
+  try {
+    std::thread([shared = shared_, host] { shared->put(host, look_up(host)); }).detach();
+  } catch (const std::system_error& error) {
+    shared_->put(host, fail("no thread to look up " + host + ": " + error.what()));
+  }
+  return last_id_;
+}
+
+void NameLookups::cancel(uint64_t id) {
+  for (auto& [host, sharing] : waiting_) {
+    for (Waiting& one : sharing) {
+      if (one.id == id) one.done = nullptr;
+    }
+  }
+}
+
+void NameLookups::deliver() {
+  if (!shared_->has_answers) return;
+  std::vector<std::pair<std::string, Answer>> answers;
+  {
+    std::lock_guard lock(shared_->mutex);
+    answers.swap(shared_->answers);
+    shared_->has_answers = false;
+  }
+  for (const auto& [host, answer] : answers) {
+    const auto entry = waiting_.find(host);
+    ASSERT(entry != waiting_.end());
+    const std::vector<Waiting> sharing = std::move(entry->second);
+    waiting_.erase(entry);  // first: a callback may ask for the same name again
+    for (const Waiting& one : sharing) {
+      if (one.done) one.done(answer);
+    }
+  }
+}
+
+}  // namespace zooid::posix

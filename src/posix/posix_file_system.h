@@ -1,0 +1,22 @@
+// env::FileSystem with system calls. Every call blocks; the object has no state and may be used
+// from any thread.
+#pragma once
+
+#include "env/file_system.h"
+
+namespace zooid::posix {
+
+class PosixFileSystem : public env::FileSystem {
+ public:
+  Result<std::unique_ptr<env::File>> open(const std::string& path, env::OpenMode mode) override;
+  Result<std::vector<std::string>> list(const std::string& directory) override;
+  bool exists(const std::string& path) override;
+  Result<> rename(const std::string& from, const std::string& to) override;
+  Result<> remove(const std::string& path) override;
+  Result<> make_directories(const std::string& path) override;
+  Result<> sync_directory(const std::string& path) override;
+  Result<env::FileSystemSpace> space(const std::string& path) override;
+  Result<std::unique_ptr<env::DirectoryLock>> lock_directory(const std::string& path) override;
+};
+
+}  // namespace zooid::posix

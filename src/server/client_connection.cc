@@ -1,0 +1,339 @@
+#include "server/client_connection.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "base/planted_bug.h"
+#include "server/client_reads.h"
+#include "server/four_letter_words.h"
+
+namespace zooid::server {
+namespace {
+
+constexpr size_t kLengthBytes = 4;
+constexpr size_t kNoWord = SIZE_MAX;
+constexpr size_t kPasswordBytes = 16;
+// A larger buffer of incomplete input is cut to its content now and then.
+constexpr size_t kIncomingKeptBytes = 64 << 10;
+
+int32_t load_i32(const char* at) {
+  uint32_t value;
+  std::memcpy(&value, at, sizeof(value));
+  return static_cast<int32_t>(std::byteswap(value));
+}
+
+}  // namespace
+
+ClientConnection::ClientConnection(ShardCore& core, ConnectionId id,
+                                   std::unique_ptr<env::Stream> stream, Now now)
+    : core_(core),
+      id_(id),
+      stream_(std::move(stream)),
+      last_heard_us_(now.mono_us),
+      established_wall_ms_(now.wall_ms),
+      ids_(core.limits.identities(stream_->peer().host)) {
+  check_at(now.mono_us + kSessionlessUs);
+}
+
+// ---- input ----
+
+void ClientConnection::on_bytes(std::string_view bytes) {
+  core_.take_messages_if_any();
+  if (state_ == State::kClosed || state_ == State::kCommand) return;
+  core_.counters.bytes_received += bytes.size();
+  if (state_ == State::kOpen) {
+    last_heard_us_ = core_.clock.now().mono_us;
+    touch();
+  }
+  if (!incoming_.empty() || pauses_ != 0) {
+    incoming_.append(bytes);
+    if (pauses_ == 0) consume_buffered();
+    return;
+  }
+  const size_t used = consume(bytes);
+  if (used < bytes.size() && state_ != State::kClosed) incoming_.assign(bytes.substr(used));
+}
+
+void ClientConnection::consume_buffered() {
+  const size_t used = consume(incoming_);
+  incoming_.erase(0, used);
+}
+
+size_t ClientConnection::consume(std::string_view bytes) {
+  size_t at = 0;
+  while (pauses_ == 0 && state_ != State::kClosed && bytes.size() - at >= kLengthBytes) {
+    if (state_ == State::kFresh) [[unlikely]] {
+      const size_t used = begin_command(bytes);
+      if (used != kNoWord) return used;
+    }
+    const int32_t length = load_i32(bytes.data() + at);
+    if (length <= 0 || length > core_.config.jute_max_buffer) {
+      MARK("client.bad_frame_length");
+      close();
+      break;
+    }
+    const size_t frame_bytes = kLengthBytes + static_cast<size_t>(length);
+    if (bytes.size() - at < frame_bytes) break;
+    const std::string_view frame = bytes.substr(at + kLengthBytes, frame_bytes - kLengthBytes);
+    at += frame_bytes;
+    if (state_ == State::kOpen) [[likely]] {
+      on_request(frame);
+      check_backlog();
+    } else {
+      on_connect(frame);
+    }
+  }
+  return at;
+}
+
+size_t ClientConnection::begin_command(std::string_view bytes) {
+  const std::string_view word = bytes.substr(0, kLengthBytes);
+  if (!is_four_letter_word(word)) return kNoWord;
+  const size_t argument_bytes = word_argument_bytes(word);
+  if (bytes.size() < kLengthBytes + argument_bytes) return 0;
+  state_ = State::kCommand;
+  std::memcpy(&word_, word.data(), sizeof(word_));
+  ++counters_.received;
+  ++core_.counters.received;
+  if (auto inspect = facts_wanted(core_, word)) {
+    inspect->origin = Origin{core_.id, id_};
+    core_.replica.push(*inspect);
+    check_at(core_.clock.now().mono_us + kFactsWaitUs);
+    return bytes.size();
+  }
+  const std::string_view argument = bytes.substr(kLengthBytes, argument_bytes);
+  stream_->output() += answer_word(core_, word, argument, nullptr);
+  close();
+  return bytes.size();
+}
+
+void ClientConnection::on_facts(const ReplicaFacts* facts) {
+  if (state_ != State::kCommand) return;
+  char word[sizeof(word_)];
+  std::memcpy(word, &word_, sizeof(word_));
+  stream_->output() += answer_word(core_, {word, sizeof(word)}, {}, facts);
+  close();
+}
+
+// client-protocol 2.1, in its order.
+void ClientConnection::on_connect(std::string_view body) {
+  ASSERT(state_ == State::kFresh);
+  wire::Reader in(body);
+  wire::ConnectRequest request;
+  wire::read(in, request);
+  ++counters_.received;
+  ++core_.counters.received;
+  if (!in.ok() || !core_.is_serving()) return close();
+  if (core_.is_read_only && !request.read_only) {
+    MARK("client.wants_no_read_only");
+    log::debug("a client that wants no read-only server: closed address={}", peer().text());
+    return close();
+  }
+  if (request.last_zxid_seen > core_.zxid() && !is_planted(PlantedBug::kServeClientFromPast)) {
+    MARK("client.zxid_ahead");
+    log::debug("client has seen zxid=0x{:x}, this server is at 0x{:x}: closed address={}",
+               request.last_zxid_seen, core_.zxid(), peer().text());
+    return close();
+  }
+  const int64_t wish = request.timeout_ms;
+  const int64_t low = core_.config.min_session_timeout();
+  const int64_t high = std::max(low, core_.config.max_session_timeout());
+  timeout_ms_ = static_cast<int32_t>(std::clamp(wish, low, high));
+  has_read_only_ = request.has_read_only;
+  state_ = State::kOpening;
+  last_heard_us_ = core_.clock.now().mono_us;
+  pause(kHandshake);
+  const Origin origin{core_.id, id_};
+  if (request.session_id == kNoSession) {
+    core_.replica.push(NewSession{origin, timeout_ms_});
+    return;
+  }
+  session_ = request.session_id;
+  if (core_.is_read_only && core_.database->sessions().contains(session_)) {
+    // It may live on elsewhere; only a quorum can tell.
+    MARK("client.global_session_at_read_only");
+    return close();
+  }
+  const bool password_ok = request.password == wire::session_password(session_);
+  core_.replica.push(AttachSession{origin, session_, timeout_ms_, password_ok});
+}
+
+void ClientConnection::on_attach_result(const AttachResult& result, Now now) {
+  if (state_ != State::kOpening) return;
+  if (result.is_ending) {
+    MARK("client.session_is_ending");
+    return close();
+  }
+  if (!result.accepted) {
+    write_connect_response(0, kNoSession, std::string(kPasswordBytes, '\0'));
+    return close();
+  }
+  if (result.timeout_ms > 0) timeout_ms_ = result.timeout_ms;
+  establish(result.session, now);
+}
+
+void ClientConnection::write_connect_response(int32_t timeout_ms, SessionId session,
+                                              std::string_view password) {
+  wire::ConnectResponse response;
+  response.timeout_ms = timeout_ms;
+  response.session_id = session;
+  response.password = password;
+  response.has_read_only = has_read_only_;
+  response.read_only = core_.is_read_only;
+  std::string& out = stream_->output();
+  const size_t begun = wire::begin_frame(out);
+  wire::Writer writer(out);
+  wire::write(writer, response);
+  wire::end_frame(out, begun);
+  ++counters_.sent;
+  ++core_.counters.sent;
+}
+
+// Requests that the client sent with its ConnectRequest are handled behind the batch, by advance().
+void ClientConnection::establish(SessionId session, Now now) {
+  ASSERT(state_ == State::kOpening);
+  ASSERT(session != kNoSession);
+  session_ = session;
+  state_ = State::kOpen;
+  last_heard_us_ = now.mono_us;
+  established_wall_ms_ = now.wall_ms;
+  write_connect_response(timeout_ms_, session, wire::session_password(session));
+  touch();
+  check_at(now.mono_us + ms_to_us(timeout_ms_));
+  ready_ = true;
+  core_.note_ready(id_);
+}
+
+// ---- pauses ----
+
+void ClientConnection::pause(Pause reason) {
+  if (pauses_ == 0) stream_->pause_reading();
+  pauses_ |= reason;
+}
+
+void ClientConnection::resume(Pause reason) {
+  if (state_ == State::kClosed || (pauses_ & reason) == 0) return;
+  pauses_ &= static_cast<uint8_t>(~reason);
+  if (pauses_ != 0) return;
+  if (!incoming_.empty()) consume_buffered();
+  if (pauses_ == 0 && state_ != State::kClosed) stream_->resume_reading();
+}
+
+void ClientConnection::check_backlog() {
+  if ((pauses_ & kBacklog) != 0 || state_ == State::kClosed) return;
+  const size_t backlog = stream_->backlog();
+  if (backlog <= kBacklogPauseBytes) return;
+  MARK("client.backlog_pause");
+  pause(kBacklog);
+  backlog_mark_ = backlog;
+  backlog_cap_ = backlog + kBacklogExtraBytes;
+  core_.note_slow(id_);
+  ++core_.counters.backlog_limit_hit;
+  if (core_.may_tell(RareEvent::kBacklogLimit)) {
+    log::info("client takes its replies slowly: not read until it does address={} backlog={}",
+              peer().text(), backlog);
+  }
+}
+
+void ClientConnection::resume_after_backlog(Now now) {
+  if (state_ == State::kClosed) return;
+  backlog_cap_ = SIZE_MAX;
+  last_heard_us_ = now.mono_us;  // it read: that it could not be heard was our doing
+  pauses_ &= static_cast<uint8_t>(~kBacklog);
+  advance(now);
+  if (state_ == State::kClosed || (pauses_ & kBacklog) != 0) return;  // and too much again
+  pauses_ |= kBacklog;
+  resume(kBacklog);
+}
+
+void ClientConnection::deliver(std::string_view frame) {
+  if (state_ != State::kOpen) return;
+  if (stream_->backlog() >= backlog_cap_) return core_.note_overflowing(id_);
+  stream_->output().append(frame);
+  ++counters_.sent;
+  ++core_.counters.sent;
+  check_backlog();
+}
+
+// ---- time ----
+
+void ClientConnection::touch() {
+  if (touched_) return;
+  touched_ = true;
+  core_.note_touched(id_, session_, timeout_ms_);
+}
+
+void ClientConnection::end_touch_period() {
+  touched_ = false;
+  if (queue_.empty()) queue_.release_memory();
+  if (incoming_.empty() || incoming_.capacity() > kIncomingKeptBytes) incoming_.shrink_to_fit();
+}
+
+void ClientConnection::check_at(int64_t deadline_us) {
+  next_check_us_ = deadline_us;
+  core_.deadlines.add(id_, deadline_us);
+}
+
+int64_t ClientConnection::expires_us() const {
+  if (state_ == State::kFresh || state_ == State::kCommand) return last_heard_us_ + kSessionlessUs;
+  const int64_t timeout_us = ms_to_us(timeout_ms_);
+  return last_heard_us_ +
+         (state_ == State::kOpening ? std::max(timeout_us, kSessionlessUs) : timeout_us);
+}
+
+void ClientConnection::on_deadline(Now now) {
+  if (state_ == State::kClosed || next_check_us_ > now.mono_us) return;
+  if (state_ == State::kCommand) return on_facts(nullptr);
+  if (state_ == State::kOpen && pauses_ != 0) {
+    // It cannot be heard because it is not read; it lives as long as it takes what it is owed.
+    const size_t backlog = stream_->backlog();
+    if ((pauses_ & kBacklog) == 0 || backlog < backlog_mark_) {
+      backlog_mark_ = backlog;
+      last_heard_us_ = now.mono_us;
+      touch();
+    }
+  }
+  if (now.mono_us < expires_us()) return check_at(expires_us());
+  MARK("client.idle_closed");
+  if (state_ == State::kFresh) ++core_.counters.sessionless_expired;
+  log::debug("client was silent for too long: closed address={} session=0x{:x}", peer().text(),
+             static_cast<uint64_t>(session_.value));
+  close();
+}
+
+// ---- the end ----
+
+void ClientConnection::on_closed(const Error&) {
+  if (state_ != State::kClosed) finish(true);
+}
+
+void ClientConnection::close(bool tell_replica) {
+  if (state_ == State::kClosed) return;
+  stream_->close();
+  finish(tell_replica);
+}
+
+void ClientConnection::finish(bool tell_replica) {
+  ASSERT(state_ != State::kClosed);
+  const bool has_origin = state_ == State::kOpening || state_ == State::kOpen;
+  state_ = State::kClosed;
+  core_.watches.remove_watcher(slot_of(id_));
+  for (; !queue_.empty(); queue_.pop()) core_.discharge(queue_.front().charged_bytes);
+  waiting_reads_ = 0;
+  core_.limits.release(peer().host);
+  core_.note_closed(id_);
+  if (tell_replica && has_origin) {
+    core_.replica.push(ConnectionGone{Origin{core_.id, id_}, session_});
+  }
+}
+
+int ClientConnection::interest() const {
+  if (state_ == State::kCommand || state_ == State::kClosed) return 0;
+  return (pauses_ == 0 ? 1 : 0) | (stream_->backlog() > 0 ? 4 : 0);
+}
+
+}  // namespace zooid::server

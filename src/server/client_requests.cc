@@ -1,0 +1,298 @@
+// The requests of a client connection: which wait, which go to the replica, and the replies in
+// order.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "server/client_connection.h"
+#include "server/client_reads.h"
+#include "state/reads.h"
+#include "wire/request.h"
+
+namespace zooid::server {
+namespace {
+
+constexpr size_t kHeaderBytes = 8;
+// ZooKeeper writes no zxid into replies to auth and sasl.
+constexpr int64_t kAuthZxid = 0;
+
+void write_sync_reply(std::string& out, const QueuedRequest& request, int64_t zxid) {
+  wire::Reader in(request.body);
+  wire::PathRequest path;
+  const size_t begun = begin_reply(out, request.xid, zxid);
+  const bool ok = wire::read_path(in, path);
+  if (ok) wire::Writer(out).buffer(path.path);
+  finish_reply(out, begun, ok ? wire::ErrorCode::kOk : wire::ErrorCode::kMarshallingError);
+}
+
+}  // namespace
+
+void ClientConnection::on_request(std::string_view frame) {
+  if (frame.size() < kHeaderBytes) {
+    MARK("client.no_header");
+    return close();
+  }
+  wire::Reader in(frame);
+  const int32_t xid = in.i32();
+  const auto type = static_cast<wire::OpCode>(in.i32());
+  const std::string_view body = in.rest();
+  ++counters_.received;
+  ++core_.counters.received;
+  if (core_.refuses_large(body.size())) {
+    MARK("client.large_request_refused");
+    log::warn("large requests take too much: closed address={} bytes={} largeRequestMaxBytes={}",
+              peer().text(), frame.size(), core_.config.large_request_max_bytes);
+    return close();
+  }
+  if (core_.is_read_only && is_refused_read_only(type)) return read(xid, type, body);
+  switch (classify(type)) {
+    case RequestClass::kRead:
+      return read(xid, type, body);
+    case RequestClass::kWrite:
+      // As in ZooKeeper 3.9 one that cannot be read makes no transaction.
+      return wire::write_is_readable(type, body) ? write(xid, type, body) : read(xid, type, body);
+    case RequestClass::kAuth:
+      return authenticate(xid, body);
+    case RequestClass::kSasl:
+      return answer_sasl(xid);
+  }
+}
+
+void ClientConnection::read(int32_t xid, wire::OpCode type, std::string_view body) {
+  if (!queue_.empty()) {
+    QueuedRequest& waiting = enqueue(xid, type, QueuedRequest::State::kWaitingRead, body.size());
+    waiting.body = body;
+    waiting.ids = ids_;
+    ++waiting_reads_;
+    return;
+  }
+  const ReadOutcome outcome = execute_read(
+      core_, ClientRead{xid, type, body, ids_, session_, slot_of(id_)}, stream_->output());
+  counters_.sent += outcome.events;
+  core_.counters.sent += outcome.events;
+  count_reply(xid, type, outcome.reply_bytes, 0, Now{last_heard_us_, 0});
+}
+
+void ClientConnection::write(int32_t xid, wire::OpCode type, std::string_view body) {
+  if (waiting_reads_ > 0) {
+    QueuedRequest& held = enqueue(xid, type, QueuedRequest::State::kHeldWrite, body.size());
+    held.body = body;
+    held.ids = ids_;
+    return;
+  }
+  QueuedRequest& request = enqueue(xid, type, QueuedRequest::State::kForwarded, body.size());
+  if (type == wire::OpCode::kSync) request.body = body;
+  forward(xid, type, std::string(body), ids_);
+}
+
+void ClientConnection::forward(int32_t xid, wire::OpCode type, std::string body,
+                               const wire::AuthPtr& ids) {
+  core_.replica.push(ClientWrite{Origin{core_.id, id_}, session_, xid, type, std::move(body), ids});
+}
+
+QueuedRequest& ClientConnection::enqueue(int32_t xid, wire::OpCode type, QueuedRequest::State state,
+                                         size_t bytes) {
+  QueuedRequest& request = queue_.push();
+  request.xid = xid;
+  request.type = type;
+  request.state = state;
+  request.received_us = core_.clock.now().mono_us;
+  request.charged_bytes = bytes;
+  core_.charge(bytes);
+  if (core_.is_over_limit() && (pauses_ & kOutstanding) == 0) {
+    MARK("client.outstanding_pause");
+    pause(kOutstanding);
+    core_.note_throttled(id_);
+    ++core_.counters.outstanding_limit_hit;
+    if (core_.may_tell(RareEvent::kOutstandingLimit)) {
+      log::info(
+          "too many requests are outstanding: clients are read again as they are answered "
+          "outstanding={} globalOutstandingLimit={}",
+          core_.outstanding(), core_.config.global_outstanding_limit);
+    }
+  }
+  return request;
+}
+
+// Handled at once, without waiting for earlier requests, as ZooKeeper does (client-protocol 8.1).
+void ClientConnection::authenticate(int32_t xid, std::string_view body) {
+  wire::Reader in(body);
+  wire::AuthRequest request;
+  ++counters_.sent;
+  ++core_.counters.sent;
+  if (!wire::read_auth(in, request)) {
+    write_header_frame(stream_->output(), xid, core_.zxid(), wire::ErrorCode::kMarshallingError);
+    return;
+  }
+  const auto added = state::authenticate(core_.auth, request.scheme, request.auth, peer().host);
+  if (!added) {
+    MARK("client.auth_failed");
+    ++core_.counters.auth_failed;
+    write_header_frame(stream_->output(), xid, kAuthZxid, wire::ErrorCode::kAuthFailed);
+    return close();
+  }
+  std::vector<wire::Id> ids = *ids_;
+  for (const wire::Id& id : *added) {
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  }
+  ids_ = std::make_shared<const std::vector<wire::Id>>(std::move(ids));
+  write_header_frame(stream_->output(), xid, kAuthZxid, wire::ErrorCode::kOk);
+}
+
+// No SASL is configured: a null token, after which clients go on unauthenticated (8.2).
+void ClientConnection::answer_sasl(int32_t xid) {
+  std::string& out = stream_->output();
+  const size_t begun = begin_reply(out, xid, kAuthZxid);
+  wire::Writer(out).null_buffer();
+  finish_reply(out, begun, wire::ErrorCode::kOk);
+  ++counters_.sent;
+  ++core_.counters.sent;
+}
+
+// ---- replies ----
+
+QueuedRequest* ClientConnection::find_forwarded(int32_t xid, wire::OpCode type) {
+  for (size_t i = 0; i < queue_.size(); ++i) {
+    QueuedRequest& request = queue_[i];
+    if (request.state == QueuedRequest::State::kForwarded && request.xid == xid &&
+        request.type == type) {
+      return &request;
+    }
+  }
+  return nullptr;
+}
+
+template <class WriteFrame>
+void ClientConnection::answer(QueuedRequest& request, Now now, WriteFrame write_frame) {
+  if (&request != &queue_.front()) {
+    // A sync that is older is not done yet.
+    MARK("client.reply_kept");
+    std::string frame;
+    write_frame(frame, request);
+    request.body = std::move(frame);
+    request.state = QueuedRequest::State::kAnswered;
+    return;
+  }
+  std::string& out = stream_->output();
+  const size_t before = out.size();
+  write_frame(out, request);
+  pop_front(out.size() - before, now);
+  while (!queue_.empty() && queue_.front().state == QueuedRequest::State::kAnswered) {
+    stream_->output().append(queue_.front().body);
+    pop_front(queue_.front().body.size(), now);
+  }
+  schedule_if_ready();
+  check_backlog();
+}
+
+void ClientConnection::pop_front(size_t reply_bytes, Now now) {
+  const QueuedRequest& request = queue_.front();
+  const bool is_last = request.type == wire::OpCode::kCloseSession;
+  constexpr size_t kLengthBytes = 4;
+  ASSERT(reply_bytes > kLengthBytes);
+  count_reply(request.xid, request.type, reply_bytes - kLengthBytes,
+              (now.mono_us - request.received_us) / 1000, now);
+  core_.discharge(request.charged_bytes);
+  queue_.pop();
+  if (is_last) close();
+}
+
+void ClientConnection::schedule_if_ready() {
+  if (ready_ || queue_.empty() || state_ != State::kOpen) return;
+  if (queue_.front().state == QueuedRequest::State::kForwarded) return;
+  ready_ = true;
+  core_.note_ready(id_);
+}
+
+void ClientConnection::on_reply(const state::Applied& applied, const Reply& reply, Now now) {
+  if (reply.type == wire::OpCode::kCreateSession) {
+    if (state_ != State::kOpening) return;
+    if (applied.err != wire::ErrorCode::kOk) return close();
+    counters_.last_op = short_op_name(reply.type);
+    counters_.last_zxid = applied.header.zxid.value;
+    counters_.last_response_ms = now.mono_us / 1000;
+    return establish(applied.header.session, now);
+  }
+  QueuedRequest* request = find_forwarded(reply.xid, reply.type);
+  if (request == nullptr) {
+    MARK("client.reply_without_request");
+    return;
+  }
+  // Never told as an error: the client has another connection by now (client-protocol 2.3).
+  if (applied.err == wire::ErrorCode::kSessionMoved) return close();
+  const wire::ErrorCode err =
+      applied.err == wire::ErrorCode::kSessionExpired ? reply.instead_of_expired : applied.err;
+  answer(*request, now, [&](std::string& out, const QueuedRequest& answered) {
+    const size_t begun = begin_reply(out, answered.xid, applied.header.zxid.value);
+    if (err == wire::ErrorCode::kOk) state::write_result(applied, reply.type, out);
+    finish_reply(out, begun, err);
+  });
+}
+
+void ClientConnection::on_local_reply(const LocalReply& reply, Now now) {
+  QueuedRequest* request = find_forwarded(reply.xid, reply.type);
+  if (request == nullptr) return;
+  answer(*request, now, [&](std::string& out, const QueuedRequest& answered) {
+    write_header_frame(out, answered.xid, core_.zxid(), wire::ErrorCode::kOk);
+  });
+}
+
+void ClientConnection::on_sync_done(const SyncDone& done, Now now) {
+  QueuedRequest* request = find_forwarded(done.xid, wire::OpCode::kSync);
+  if (request == nullptr) return;
+  answer(*request, now, [&](std::string& out, const QueuedRequest& answered) {
+    write_sync_reply(out, answered, done.zxid.value);
+  });
+}
+
+void ClientConnection::advance(Now now) {
+  ready_ = false;
+  if (state_ != State::kOpen) return;
+  resume(kHandshake);
+  while (!queue_.empty() && (pauses_ & kBacklog) == 0 &&
+         queue_.front().state == QueuedRequest::State::kWaitingRead) {
+    QueuedRequest& request = queue_.front();
+    std::string& out = stream_->output();
+    const size_t before = out.size();
+    const ReadOutcome outcome = execute_read(
+        core_,
+        ClientRead{request.xid, request.type, request.body, request.ids, session_, slot_of(id_)},
+        out);
+    counters_.sent += outcome.events;
+    core_.counters.sent += outcome.events;
+    --waiting_reads_;
+    pop_front(out.size() - before, now);
+    check_backlog();
+  }
+  for (size_t i = 0; i < queue_.size(); ++i) {
+    QueuedRequest& request = queue_[i];
+    if (request.state == QueuedRequest::State::kWaitingRead) break;
+    if (request.state != QueuedRequest::State::kHeldWrite) continue;
+    request.state = QueuedRequest::State::kForwarded;
+    std::string body;
+    if (request.type == wire::OpCode::kSync) {
+      body = request.body;
+    } else {
+      body.swap(request.body);
+    }
+    forward(request.xid, request.type, std::move(body), request.ids);
+    request.ids.reset();
+  }
+}
+
+void ClientConnection::count_reply(int32_t xid, wire::OpCode type, size_t bytes, int64_t waited_ms,
+                                   Now now) {
+  ++counters_.sent;
+  ++core_.counters.sent;
+  counters_.latency.add(waited_ms);
+  core_.counters.latency.add(waited_ms);
+  core_.counters.add_response(static_cast<int64_t>(bytes));
+  counters_.last_op = short_op_name(type);
+  if (xid >= 0) counters_.last_cxid = xid;
+  counters_.last_zxid = core_.zxid();
+  counters_.last_response_ms = now.mono_us / 1000;
+  counters_.last_latency_ms = waited_ms;
+}
+
+}  // namespace zooid::server

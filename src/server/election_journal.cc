@@ -1,0 +1,54 @@
+#include "server/election_journal.h"
+
+#include "base/log.h"
+
+namespace zooid::server {
+
+ElectionJournal::ElectionJournal(ReplicaCore& core) : core_(core) {
+  const std::string path = zab::election_journal_path(core_.config.data_dir);
+  if (!core_.files.exists(path)) return;
+  const auto read = [&]() -> Result<std::deque<zab::ElectionRecord>> {
+    TRY_VALUE(content, env::read_file(core_.files, path));
+    return zab::parse_journal(content);
+  };
+  auto records = read();
+  if (records) {
+    records_ = std::move(*records);
+    return;
+  }
+  log::warn("{}: {}; kept aside as {}.old", path, records.error().message, path);
+  if (auto renamed = core_.files.rename(path, path + ".old"); !renamed) {
+    log::warn("cannot rename {}: {}", path, renamed.error().message);
+  }
+}
+
+void ElectionJournal::put(const zab::ElectionRecord& record) {
+  if (!records_.empty() && records_.back().started_wall_ms == record.started_wall_ms &&
+      records_.back().self == record.self) {
+    records_.back() = record;
+  } else {
+    records_.push_back(record);
+    while (records_.size() > zab::kElectionJournalRecordsMax) records_.pop_front();
+  }
+  save();
+}
+
+void ElectionJournal::save() {
+  env::FileSystem& files = core_.files;
+  std::string content = zab::render_journal(records_);
+  const std::string directory = core_.directories.own();
+  const std::string path = zab::election_journal_path(core_.config.data_dir);
+  core_.snapshots.submit(storage::Dispose{[&files, directory, path, content] {
+    auto written = [&]() -> Result<> {
+      TRY(files.make_directories(directory));
+      {
+        TRY_VALUE(file, files.open(path + ".tmp", env::OpenMode::kTruncate));
+        TRY(file->write_at(0, content));
+      }
+      return files.rename(path + ".tmp", path);
+    }();
+    if (!written) log::warn("election record not kept: {}", written.error().message);
+  }});
+}
+
+}  // namespace zooid::server

@@ -1,0 +1,175 @@
+// What happens on the connections of the election port: hello, which connection is kept, messages,
+// ends.
+#include <algorithm>
+#include <charconv>
+#include <deque>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "server/election_link.h"
+
+namespace zooid::server {
+namespace {
+
+constexpr int64_t kReopenDelayUs = 20'000;
+
+// Observers of very old versions all use this id.
+constexpr ServerId kAnonymousObserver{INT64_MAX};
+
+// host:port of a hello, whose form the decoder has judged. IPv6 loses its brackets.
+std::optional<env::Endpoint> to_endpoint(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const std::string_view digits = text.substr(colon + 1);
+  env::Endpoint endpoint{std::string(host), 0};
+  std::from_chars(digits.data(), digits.data() + digits.size(), endpoint.port);
+  if (endpoint.port == 0 || host.empty()) return std::nullopt;
+  return endpoint;
+}
+
+}  // namespace
+
+env::StreamHandler* ElectionLinks::on_accepted(std::unique_ptr<env::Stream> stream) {
+  const auto is_half_open = [](const auto& link) {
+    return link->stage == Link::Stage::kAwaitingHello;
+  };
+  if (static_cast<size_t>(std::ranges::count_if(links_, is_half_open)) >= kHalfOpenMax) {
+    MARK("election_links.half_open_limit");
+    drop(**std::ranges::find_if(links_, is_half_open), "too many connections without a hello");
+  }
+  Link& link = *links_.emplace_back(std::make_unique<Link>(*this, Link::Stage::kAwaitingHello));
+  link.stream = std::move(stream);
+  link.hello_deadline_us = clock_.now().mono_us + ms_to_us(options_.hello_timeout_ms);
+  return &link;
+}
+
+void ElectionLinks::on_connected(Link& link) {
+  ASSERT(link.stage == Link::Stage::kConnecting);
+  link.stream->output().append(hello_);
+  if (link.peer > self_) {
+    // It keeps only connections that it opened itself; the hello asks it to do so.
+    MARK("election_links.hello_asks_for_a_connection");
+    end(link);
+    return;
+  }
+  keep(link, link.peer);
+}
+
+void ElectionLinks::on_bytes(Link& link, std::string_view bytes) {
+  if (link.stage == Link::Stage::kEnded) return;
+  link.decoder.feed(bytes);
+  if (link.stage == Link::Stage::kAwaitingHello) {
+    const auto hello = link.decoder.next_hello();
+    if (!hello) return drop(link, hello.error().message);
+    if (!*hello) return;
+    meet(link, **hello);
+  }
+  if (link.stage == Link::Stage::kKept) receive(link);
+}
+
+void ElectionLinks::on_drained(Link& link) {
+  if (link.stage == Link::Stage::kKept) flush(peers_[link.peer]);
+}
+
+// A hello has come: 1.2.
+void ElectionLinks::meet(Link& link, const wire::Hello& hello) {
+  ASSERT(link.stage == Link::Stage::kAwaitingHello);
+  ServerId id = hello.server;
+  if (id == kAnonymousObserver) id = ServerId{--anonymous_ids_};
+  if (id == self_) {
+    log::warn("a connection from {} claims the id of this server ({}): is myid unique?",
+              link.stream->peer().text(), self_.value);
+    return drop(link, "the own id");
+  }
+  if (hello.server.value < 0) return drop(link, "a negative server id");
+  if (membership_.find(id) == nullptr && !peers_.contains(id)) {
+    const auto strangers = std::ranges::count_if(
+        peers_, [&](const auto& entry) { return membership_.find(entry.first) == nullptr; });
+    if (static_cast<size_t>(strangers) >= kStrangersMax) {
+      MARK("election_links.strangers_limit");
+      return drop(link, "too many servers that are not in the configuration");
+    }
+  }
+  Peer& peer = peers_[id];
+  peer.hello_addresses.clear();
+  for (const std::string& text : hello.addresses) {
+    if (peer.hello_addresses.size() == kHelloAddressesMax) break;
+    if (auto endpoint = to_endpoint(text)) peer.hello_addresses.push_back(std::move(*endpoint));
+  }
+  if (id > self_) return keep(link, id);
+  MARK("election_links.called_back");
+  end(link);
+  if (peer.kept != nullptr) end(*peer.kept);
+  connect(id, peer);
+}
+
+void ElectionLinks::receive(Link& link) {
+  std::deque<wire::Notification> messages;
+  std::optional<Error> damage;
+  while (true) {
+    const auto body = link.decoder.next_message();
+    if (!body) damage = body.error();
+    if (!body || !*body) break;
+    auto message = wire::read_notification(**body);
+    if (!message) {
+      MARK("election_links.message_ignored");
+      continue;
+    }
+    messages.push_back(std::move(*message));
+    if (messages.size() > kReceivedMax) {
+      MARK("election_links.received_dropped");
+      messages.pop_front();
+    }
+  }
+  for (const wire::Notification& message : messages) {
+    if (link.stage != Link::Stage::kKept) return;
+    events_.on_notification(link.peer, message);
+  }
+  if (damage && link.stage == Link::Stage::kKept) drop(link, damage->message);
+}
+
+void ElectionLinks::on_closed(Link& link, const Error& reason) {
+  ASSERT(link.is_stream_closed);
+  if (link.stage == Link::Stage::kEnded) return;
+  const Link::Stage stage = link.stage;
+  const ServerId id = link.peer;
+  end(link);
+  if (stage == Link::Stage::kAwaitingHello) return;
+  const auto it = peers_.find(id);
+  ASSERT(it != peers_.end());
+  Peer& peer = it->second;
+  if (stage == Link::Stage::kConnecting) return on_attempt_failed(id, peer, reason);
+  log::info("election connection lost server={} reason=\"{}\"", id.value, reason.message);
+  // This round's vote may have died with the connection, and whether the peer is still there is
+  // worth knowing now (rule 16). Once a round, lest a peer that closes every connection keeps us
+  // busy; and not at once, since the peer may only be replacing the connection by another.
+  if (peer.last_round != round_ || peer.reopened_round == round_) return;
+  peer.reopened_round = round_;
+  peer.reopen_at_us = clock_.now().mono_us + kReopenDelayUs;
+}
+
+void ElectionLinks::on_attempt_failed(ServerId id, Peer& peer, const Error& reason) {
+  ASSERT(peer.kept == nullptr);
+  if (reason.kind != Error::Kind::kRefused) peer.is_refused_so_far = false;
+  if (peer.trouble != reason.message) {
+    peer.trouble = reason.message;
+    log::warn("no election connection server={} reason=\"{}\"", id.value, reason.message);
+  }
+  if (!peer.untried.empty()) return connect_next(id, peer);
+  if (!peer.is_refused_so_far) return;
+  if (peer.attempt_round == round_) return events_.on_peer_refused(id);
+  // The attempt began before this round: its result says nothing about now.
+  if (!peer.slot.empty()) connect(id, peer);
+}
+
+// Closes a connection because of what came, or did not come, over it.
+void ElectionLinks::drop(Link& link, const std::string& reason) {
+  log::info("election connection closed from={} server={} reason=\"{}\"",
+            link.stream->peer().text(), link.peer.value, reason);
+  end(link);
+}
+
+}  // namespace zooid::server

@@ -1,0 +1,384 @@
+#include "server/follower_role.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "base/planted_bug.h"
+#include "storage/log_reader.h"
+
+namespace zooid::server {
+namespace {
+
+std::vector<env::Endpoint> quorum_endpoints(const zab::Membership& membership, ServerId leader) {
+  std::vector<env::Endpoint> endpoints;
+  const zab::Member* member = membership.find(leader);
+  ASSERT(member != nullptr);
+  for (const zab::Address& address : member->addresses) {
+    endpoints.push_back({address.host, address.quorum_port});
+  }
+  return endpoints;
+}
+
+}  // namespace
+
+FollowerRole::FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker,
+                           const zab::Membership& membership, ServerId leader, Now now)
+    : core_(core), snapshot_taker_(snapshot_taker), membership_(membership), leader_(leader) {
+  zab::LearnerStart start;
+  start.self = core_.self();
+  start.membership = membership_;
+  start.accepted_epoch = core_.accepted_epoch;
+  start.current_epoch = core_.current_epoch;
+  start.last_logged = core_.is_untrusted ? kZxidUntrusted : core_.last_logged;
+  start.last_applied = core_.database->last_zxid();
+  zab::LearnerOptions options;
+  options.tick_ms = core_.config.tick_ms;
+  options.init_limit = core_.config.init_limit;
+  options.sync_limit = core_.config.sync_limit;
+  machine_ = std::make_unique<zab::Learner>(std::move(start), options, now);
+
+  LeaderLink::Events events;
+  events.on_connected = [this] {
+    zab::LearnerEffects effects;
+    const Now at = core_.clock.now();
+    machine_->on_connected(at, effects);
+    carry_out(effects, at);
+  };
+  events.on_packet = [this](const wire::QuorumPacket& packet) {
+    zab::LearnerEffects effects;
+    const Now at = core_.clock.now();
+    machine_->on_packet(packet, at, effects);
+    carry_out(effects, at);
+  };
+  events.on_snapshot_progress = [this] { machine_->on_snapshot_progress(core_.clock.now()); };
+  events.on_snapshot = [this](std::unique_ptr<state::Database> database) {
+    on_snapshot_stream(std::move(database), core_.clock.now());
+  };
+  events.on_closed = [this](const std::string& reason) {
+    zab::LearnerEffects effects;
+    const Now at = core_.clock.now();
+    machine_->on_closed(reason, at, effects);
+    carry_out(effects, at);
+    core_.request_end(reason);
+  };
+  link_ = std::make_unique<LeaderLink>(core_.network, quorum_endpoints(membership_, leader),
+                                       core_.config.tick_ms * core_.config.init_limit,
+                                       static_cast<int32_t>(core_.config.max_record_buffer()), now,
+                                       std::move(events));
+}
+
+FollowerRole::~FollowerRole() = default;
+
+void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
+  if (core_.end_requested()) return;  // nothing of a finished attempt takes effect
+  link_->send(effects.send);
+  if (effects.persist_accepted_epoch) {
+    core_.log.submit(storage::WriteEpoch{core_.incarnation, storage::EpochFile::kAccepted,
+                                         *effects.persist_accepted_epoch});
+  }
+  if (effects.promised) milestones_.promised = effects.promised;
+  if (effects.expect_snapshot) {
+    link_->expect_snapshot(*effects.expect_snapshot, core_.database_options());
+  }
+  if (effects.install_snapshot) {
+    // The new state replaces everything; the old one is freed elsewhere.
+    snapshot_taker_.abort();
+    core_.replace_database(std::move(received_));
+    core_.window.clear();
+    core_.needs_reload = true;
+    install_ = Install::kWriting;
+    snapshot_taker_.install();
+  }
+  if (effects.truncate) {
+    snapshot_taker_.abort();
+    cutting_to_ = effects.truncate;
+    core_.needs_reload = true;
+    core_.window.cut_after(*effects.truncate);
+    core_.log.submit(storage::TruncateLog{core_.incarnation, *effects.truncate});
+  }
+  if (effects.adopt_tail) core_.apply_window(*effects.adopt_tail);
+  std::optional<Zxid> never_logged;
+  for (zab::WindowTxn& txn : effects.appends) {
+    if (is_planted(PlantedBug::kZk4925) && !established_) {
+      never_logged = txn.zxid;
+      core_.window.push(txn.zxid, std::move(txn.txn));
+    } else {
+      core_.append(txn.zxid, std::move(txn.txn));
+    }
+  }
+  if (never_logged) on_log_synced(*never_logged, now);
+  if (effects.persist_current_epoch) {
+    core_.log.submit(storage::WriteEpoch{core_.incarnation, storage::EpochFile::kCurrent,
+                                         *effects.persist_current_epoch});
+  }
+  complete_syncs(effects);
+  if (effects.committed) {
+    core_.apply_window(*effects.committed);
+    if (established_) milestones_.first_commit = true;
+  }
+  if (!effects.sync.empty()) milestones_.synchronised = effects.sync;
+  if (effects.established) establish(*effects.established, now);
+  for (const auto& done : effects.revalidated) {
+    if (attaching_.empty()) break;
+    const AttachSession request = attaching_.front();
+    attaching_.pop_front();
+    if (!done.valid) core_.unbind_session(request.session, request.origin);
+    if (done.valid) touched_[request.session] = request.timeout_ms;
+    core_.tell(request.origin.shard,
+               AttachResult{request.origin.connection, done.valid, request.session,
+                            request.timeout_ms, !done.valid && core_.has_session(request.session)});
+  }
+  if (effects.discard_data) core_.discard_data = true;
+  if (effects.give_up) core_.request_end(*effects.give_up);
+  if (effects.ping) {
+    std::vector<zab::Learner::Touched> touched;
+    touched.reserve(touched_.size());
+    for (const auto& [session, timeout_ms] : touched_) touched.push_back({session, timeout_ms});
+    touched_.clear();
+    zab::LearnerEffects answer;
+    machine_->answer_ping(*effects.ping, touched, answer);
+    carry_out(answer, now);
+  }
+}
+
+// Each where it stands among the commits: its reply shows no later transaction, and comes before
+// the events of one.
+void FollowerRole::complete_syncs(const zab::LearnerEffects& effects) {
+  for (const auto& done : effects.syncs_done) {
+    if (syncs_.empty()) return;
+    if (effects.committed) core_.apply_window(std::min(done.after_commit, *effects.committed));
+    core_.tell(syncs_.front().origin.shard,
+               SyncDone{syncs_.front().origin.connection, syncs_.front().xid,
+                        core_.database->last_zxid()});
+    syncs_.pop_front();
+  }
+}
+
+void FollowerRole::on_snapshot_stream(std::unique_ptr<state::Database> database, Now now) {
+  received_ = std::move(database);
+  received_->set_fuzzy_end(state::kFuzzyEndUnknown);  // see ReplicaCore::serve
+  zab::LearnerEffects effects;
+  machine_->on_snapshot_received(now, effects);
+  carry_out(effects, now);
+}
+
+void FollowerRole::establish(Epoch epoch, Now now) {
+  established_ = true;
+  core_.database->set_config(membership_.text(), membership_.version(), now.wall_ms);
+  core_.session_ids.restart(now.wall_ms);
+  milestones_.established = epoch;
+  core_.serve("follower");
+}
+
+size_t FollowerRole::requests_in_flight_max() const {
+  const size_t others = std::max<size_t>(1, membership_.voters().size() - 1);
+  return std::max<size_t>(1, static_cast<size_t>(core_.config.global_outstanding_limit) / others);
+}
+
+void FollowerRole::forward(ClientWrite& write, zab::LearnerEffects& effects) {
+  wire::ForwardedRequest request;
+  request.session = write.session;
+  request.cxid = write.xid;
+  request.type = write.type;
+  request.body = write.body;
+  if (write.type == wire::OpCode::kSync) {
+    syncs_.push_back({write.origin, write.xid});
+  } else {
+    PendingWrite pending{write.origin, write.xid, write.type, core_.database->last_zxid()};
+    if (core_.local_sessions.owns(write.session) && creates_ephemeral(write.type, write.body)) {
+      MARK("follower.ephemeral_on_local_session");
+      pending.instead_of_expired = wire::ErrorCode::kEphemeralOnLocalSession;
+    }
+    core_.pending_writes.add(write.session, pending);
+  }
+  machine_->forward(wire::serialize(request), write.ids.get(), effects);
+}
+
+void FollowerRole::on_write(ClientWrite& write, Now now) {
+  if (!established_) return;
+  if (core_.close_local_session(write)) return;
+  if (const auto timeout_ms = core_.upgrade_for(write)) {
+    // Nobody waits for it. It may overtake held writes, which do not need it.
+    forward_new_session(write.session, *timeout_ms, now);
+  }
+  if (!held_.empty() || core_.pending_writes.size() >= requests_in_flight_max()) {
+    MARK("follower.request_held");
+    held_.push_back(std::move(write));
+    return;
+  }
+  zab::LearnerEffects effects;
+  forward(write, effects);
+  carry_out(effects, now);
+}
+
+void FollowerRole::forward_new_session(SessionId session, int32_t timeout_ms, Now now) {
+  wire::ForwardedRequest request;
+  request.session = session;
+  request.cxid = 0;
+  request.type = wire::OpCode::kCreateSession;
+  std::string body;
+  wire::Writer(body).i32(timeout_ms);
+  request.body = body;
+  touched_[session] = timeout_ms;
+  zab::LearnerEffects effects;
+  machine_->forward(wire::serialize(request), nullptr, effects);
+  carry_out(effects, now);
+}
+
+void FollowerRole::on_new_session(const NewSession& request, Now now) {
+  if (!established_) return;
+  if (core_.has_local_sessions()) return core_.open_local_session(request, now);
+  ClientWrite write;
+  write.origin = request.origin;
+  write.session = core_.session_ids.next();
+  write.xid = 0;
+  write.type = wire::OpCode::kCreateSession;
+  wire::Writer(write.body).i32(request.timeout_ms);
+  touched_[write.session] = request.timeout_ms;
+  on_write(write, now);
+}
+
+void FollowerRole::on_attach(const AttachSession& request, Now now) {
+  if (!established_) return;
+  if (core_.attach_local_session(request, now)) return;
+  core_.bind_session(request.session, request.origin);
+  if (!request.password_ok) {
+    core_.unbind_session(request.session, request.origin);
+    core_.tell(request.origin.shard,
+               AttachResult{request.origin.connection, false, request.session, 0});
+    return;
+  }
+  attaching_.push_back(request);
+  zab::LearnerEffects effects;
+  machine_->revalidate(request.session, request.timeout_ms, effects);
+  carry_out(effects, now);
+}
+
+void FollowerRole::on_touch(const TouchSessions& touched, Now now) {
+  for (const auto& session : touched.touched) {
+    if (core_.local_sessions.touch(session.session, session.timeout_ms, now)) continue;
+    touched_[session.session] = session.timeout_ms;
+  }
+}
+
+void FollowerRole::on_log_synced(Zxid up_to, Now now) {
+  zab::LearnerEffects effects;
+  machine_->on_log_synced(up_to, now, effects);
+  carry_out(effects, now);
+}
+
+void FollowerRole::on_epoch_written(storage::EpochFile file, Epoch epoch, Now now) {
+  zab::LearnerEffects effects;
+  if (file == storage::EpochFile::kAccepted) {
+    machine_->on_accepted_epoch_persisted(epoch, now, effects);
+  } else {
+    machine_->on_current_epoch_persisted(epoch, now, effects);
+  }
+  carry_out(effects, now);
+}
+
+void FollowerRole::on_snapshot_event(SnapshotTaker::Event event, Now now) {
+  if (install_ == Install::kNone) return;
+  switch (event) {
+    case SnapshotTaker::Event::kNone:
+      return;
+    case SnapshotTaker::Event::kFailed:
+      core_.request_end("the leader's snapshot could not be written");
+      return;
+    case SnapshotTaker::Event::kDurable:
+      install_ = Install::kCutting;
+      core_.log.submit(storage::TruncateLog{core_.incarnation, core_.database->last_zxid()});
+      core_.log.submit(storage::RollLog{});
+      return;
+    case SnapshotTaker::Event::kPublished:
+      install_ = Install::kNone;
+      core_.last_logged = core_.database->last_zxid();
+      core_.base_zxid = core_.database->last_zxid();
+      core_.needs_reload = false;
+      zab::LearnerEffects effects;
+      machine_->on_snapshot_installed(now, effects);
+      carry_out(effects, now);
+      return;
+  }
+}
+
+bool FollowerRole::remove_snapshots_after(Zxid zxid) {
+  const std::string directory = core_.directories.snapshot_version2();
+  const auto snapshots = storage::list_snapshot_files(core_.files, directory);
+  if (!snapshots) return false;
+  for (const storage::SnapshotFileName& snapshot : *snapshots) {
+    if (snapshot.zxid <= zxid) continue;
+    log::warn("removing snapshot of a dropped history file={}", snapshot.name);
+    if (!core_.files.remove(directory + "/" + snapshot.name)) return false;
+  }
+  return core_.files.sync_directory(directory).has_value();
+}
+
+void FollowerRole::on_log_truncated(Zxid last, Now now) {
+  if (install_ == Install::kCutting) {
+    if (!remove_snapshots_after(core_.database->last_zxid())) {
+      core_.request_end("snapshots of the dropped history cannot be removed");
+      return;
+    }
+    install_ = Install::kPublishing;
+    snapshot_taker_.publish();
+    return;
+  }
+  if (!cutting_to_) return;
+  const Zxid target = *std::exchange(cutting_to_, std::nullopt);
+  if (!remove_snapshots_after(target)) {
+    core_.request_end("snapshots of the dropped history cannot be removed");
+    return;
+  }
+  Zxid now_last = std::max(last, std::min(core_.base_zxid, target));
+  if (core_.database->last_zxid() > target) {
+    MARK("follower.reload_after_trunc");
+    if (const auto reloaded = core_.reload(); !reloaded) {
+      log::error("reload after TRUNC failed: {}", reloaded.error().message);
+      core_.discard_data = reloaded.error().kind == Error::Kind::kCorrupt;
+      core_.request_end("the data cannot be reloaded after TRUNC");
+      return;
+    }
+    now_last = core_.database->last_zxid();
+  }
+  core_.last_logged = now_last;
+  core_.needs_reload = false;
+  zab::LearnerEffects effects;
+  machine_->on_truncated(now_last, now, effects);
+  carry_out(effects, now);
+}
+
+void FollowerRole::on_step(Now now) {
+  link_->on_timer(now);
+  if (core_.end_requested()) return;
+  core_.expire_local_sessions(now);
+  zab::LearnerEffects effects;
+  if (now.mono_us >= machine_->next_deadline()) machine_->on_timer(now, effects);
+  while (!held_.empty() && core_.pending_writes.size() < requests_in_flight_max()) {
+    forward(held_.front(), effects);
+    held_.pop_front();
+  }
+  carry_out(effects, now);
+}
+
+int64_t FollowerRole::next_deadline() const {
+  return std::min(
+      {machine_->next_deadline(), link_->next_deadline(), core_.local_sessions.next_deadline()});
+}
+
+void FollowerRole::add_facts(ReplicaFacts& facts, Now) const {
+  facts.outstanding = outstanding();
+  facts.quorum_size = static_cast<int32_t>(membership_.voters().size());
+  facts.membership_text = membership_.text();
+  if (!established_) {
+    facts.peer_state =
+        machine_->epoch() == 0 ? "following - discovery" : "following - synchronization";
+    return;
+  }
+  facts.mode = "follower";
+  facts.peer_state = "following - broadcast";
+}
+
+}  // namespace zooid::server

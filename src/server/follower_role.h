@@ -1,0 +1,74 @@
+// Following: joins the learner machine with the connection to the leader, the log, the state, and
+// the clients of this server, whose writes go to the leader.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "server/leader_link.h"
+#include "server/leader_role.h"
+#include "server/snapshot_taker.h"
+#include "zab/learner.h"
+
+namespace zooid::server {
+
+class FollowerRole {
+ public:
+  FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker, const zab::Membership& membership,
+               ServerId leader, Now now);
+  ~FollowerRole();
+
+  void on_write(ClientWrite& write, Now now);
+  void on_new_session(const NewSession& request, Now now);
+  void on_attach(const AttachSession& request, Now now);
+  void on_touch(const TouchSessions& touched, Now now);
+  void on_log_synced(Zxid up_to, Now now);
+  void on_log_truncated(Zxid last, Now now);
+  void on_epoch_written(storage::EpochFile file, Epoch epoch, Now now);
+  void on_snapshot_event(SnapshotTaker::Event event, Now now);
+  void on_step(Now now);
+  int64_t next_deadline() const;
+  size_t outstanding() const { return core_.pending_writes.size(); }
+  void add_facts(ReplicaFacts& facts, Now now) const;
+  RoleMilestones take_milestones() { return std::exchange(milestones_, {}); }
+  ServerId leader() const { return leader_; }
+  bool is_established() const { return established_; }
+
+ private:
+  // What is under way with the log and the snapshot worker (each link an event of this role).
+  enum class Install { kNone, kWriting, kCutting, kPublishing };
+
+  void carry_out(zab::LearnerEffects& effects, Now now);
+  void complete_syncs(const zab::LearnerEffects& effects);
+  void forward_new_session(SessionId session, int32_t timeout_ms, Now now);
+  void forward(ClientWrite& write, zab::LearnerEffects& effects);
+  void on_snapshot_stream(std::unique_ptr<state::Database> database, Now now);
+  void establish(Epoch epoch, Now now);
+  // Snapshots behind the cut would be preferred at the next start: they must go.
+  bool remove_snapshots_after(Zxid zxid);
+  size_t requests_in_flight_max() const;
+
+  ReplicaCore& core_;
+  SnapshotTaker& snapshot_taker_;
+  zab::Membership membership_;
+  ServerId leader_;
+  std::unique_ptr<zab::Learner> machine_;
+  std::unique_ptr<LeaderLink> link_;
+  bool established_ = false;
+  Install install_ = Install::kNone;
+  std::optional<Zxid> cutting_to_;
+  std::unique_ptr<state::Database> received_;  // between its stream's end and install_snapshot
+  std::map<SessionId, int32_t> touched_;       // since the last PING
+  std::deque<AttachSession> attaching_;        // waiting for REVALIDATE answers, in order
+  struct WaitingSync {
+    Origin origin;
+    int32_t xid;
+  };
+  std::deque<WaitingSync> syncs_;
+  std::deque<ClientWrite> held_;  // beyond the bound of requests in flight (rule 23)
+  RoleMilestones milestones_;
+};
+
+}  // namespace zooid::server

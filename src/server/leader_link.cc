@@ -1,0 +1,148 @@
+#include "server/leader_link.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace zooid::server {
+namespace {
+
+// First pause between attempts, doubling to the last (rule 17).
+constexpr int64_t kRetryFirstUs = 10'000;
+constexpr int64_t kRetryMaxUs = 200'000;
+// What ends a SNAP stream: the length and the signature.
+constexpr size_t kSignatureBytes = 4 + wire::kSnapStreamSignature.size();
+
+}  // namespace
+
+LeaderLink::LeaderLink(env::Network& network, std::vector<env::Endpoint> leader, int64_t give_up_ms,
+                       int32_t data_max, Now now, Events events)
+    : network_(network),
+      leader_(std::move(leader)),
+      data_max_(data_max),
+      events_(std::move(events)),
+      decoder_(data_max),
+      retry_wait_us_(kRetryFirstUs),
+      give_up_at_us_(now.mono_us + ms_to_us(give_up_ms)),
+      last_now_(now) {}
+
+void LeaderLink::attempt(Now now) {
+  retry_wanted_ = false;
+  retry_at_us_ = kNever;
+  const env::Endpoint& to = leader_[next_endpoint_++ % leader_.size()];
+  stream_ =
+      network_.connect(to, std::max<int64_t>(1, (give_up_at_us_ - now.mono_us) / 1000), *this);
+}
+
+void LeaderLink::on_timer(Now now) {
+  last_now_ = now;
+  if (finished_ || connected_ || !retry_wanted_ || now.mono_us < retry_at_us_) return;
+  if (now.mono_us >= give_up_at_us_) {
+    fail("cannot connect to the leader: " + last_failure_);
+    return;
+  }
+  attempt(now);
+}
+
+void LeaderLink::on_connected() {
+  connected_ = true;
+  if (greeting_.empty()) {
+    events_.on_connected();
+  } else {
+    stream_->output().append(greeting_);
+  }
+}
+
+void LeaderLink::on_closed(const Error& reason) {
+  if (finished_) return;
+  if (heard_) {
+    fail("connection to the leader closed: " + reason.message);
+    return;
+  }
+  // Closed before the leader said a word: something in between (a proxy, a port forwarder) took the
+  // connection for a server that does not listen yet. That is no more than a refusal.
+  connected_ = false;
+  last_failure_ = reason.message;
+  retry_wanted_ = true;
+  retry_at_us_ = last_now_.mono_us + retry_wait_us_;
+  retry_wait_us_ = std::min(2 * retry_wait_us_, kRetryMaxUs);
+}
+
+void LeaderLink::send(std::string_view bytes) {
+  if (finished_ || !connected_) return;
+  stream_->output().append(bytes);
+  if (!heard_) greeting_.append(bytes);
+}
+
+void LeaderLink::expect_snapshot(Zxid zxid, state::DatabaseOptions options) {
+  loading_.emplace(Loading{zxid,
+                           wire::SnapshotDecoder(data_max_),
+                           std::make_unique<state::Database>(options),
+                           false,
+                           {}});
+}
+
+void LeaderLink::on_bytes(std::string_view bytes) {
+  if (finished_) return;
+  heard_ = true;
+  if (loading_) {
+    events_.on_snapshot_progress();
+    if (load(bytes)) decode_packets();
+    return;
+  }
+  decoder_.feed(bytes);
+  decode_packets();
+}
+
+void LeaderLink::decode_packets() {
+  while (!finished_ && !loading_) {
+    auto packet = decoder_.next();
+    if (!packet) return fail("bad bytes from the leader: " + packet.error().message);
+    if (!*packet) return;
+    events_.on_packet(**packet);
+    if (!loading_) continue;
+    // A SNAP packet: what was read behind it is the beginning of the stream.
+    const std::string rest(decoder_.undecoded());
+    decoder_.skip(rest.size());
+    if (!load(rest)) return;
+  }
+}
+
+bool LeaderLink::load(std::string_view bytes) {
+  Loading& loading = *loading_;
+  if (!loading.body_done) {
+    loading.decoder.feed(bytes);
+    while (true) {
+      auto record = loading.decoder.next();
+      if (!record) return fail("bad snapshot from the leader: " + record.error().message), false;
+      if (std::holds_alternative<wire::SnapshotNeedsMore>(*record)) return false;
+      if (std::holds_alternative<wire::SnapshotEnd>(*record)) break;
+      if (auto loaded = loading.database->load(*record); !loaded) {
+        return fail("bad snapshot from the leader: " + loaded.error().message), false;
+      }
+    }
+    loading.body_done = true;
+    loading.tail = loading.decoder.undecoded();
+  } else {
+    loading.tail.append(bytes);
+  }
+  if (loading.tail.size() < kSignatureBytes) return false;
+  wire::Reader in(loading.tail);
+  if (in.buffer() != wire::kSnapStreamSignature) {
+    return fail("the leader's snapshot stream does not end with its signature"), false;
+  }
+  decoder_.feed(in.rest());
+  std::unique_ptr<state::Database> database = std::move(loading.database);
+  database->finish_load(loading.zxid);
+  loading_.reset();
+  events_.on_snapshot(std::move(database));
+  return true;
+}
+
+void LeaderLink::fail(std::string reason) {
+  if (finished_) return;
+  finished_ = true;
+  events_.on_closed(reason);
+}
+
+}  // namespace zooid::server

@@ -1,0 +1,74 @@
+// A follower's connection to the leader: tries to connect until the time is up, decodes packets,
+// and while a SNAP stream runs loads a new database from it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "env/network.h"
+#include "state/database.h"
+#include "wire/quorum_packet.h"
+#include "wire/snapshot_stream.h"
+
+namespace zooid::server {
+
+class LeaderLink : public env::StreamHandler {
+ public:
+  struct Events {
+    std::function<void()> on_connected;
+    std::function<void(const wire::QuorumPacket&)> on_packet;
+    std::function<void()> on_snapshot_progress;
+    // The stream and its signature were read; the database's zxid is the SNAP packet's.
+    std::function<void(std::unique_ptr<state::Database>)> on_snapshot;
+    std::function<void(const std::string& reason)> on_closed;
+  };
+  // Gives up connecting after give_up_ms. `data_max`: longest packet data and longest buffer.
+  LeaderLink(env::Network& network, std::vector<env::Endpoint> leader, int64_t give_up_ms,
+             int32_t data_max, Now now, Events events);
+
+  // From now on bytes belong to the snapshot, until on_snapshot.
+  void expect_snapshot(Zxid zxid, state::DatabaseOptions options);
+  void send(std::string_view bytes);
+  void on_timer(Now now);
+  int64_t next_deadline() const { return retry_at_us_; }
+
+  void on_connected() override;
+  void on_bytes(std::string_view bytes) override;
+  void on_closed(const Error& reason) override;
+
+ private:
+  struct Loading {
+    Zxid zxid;
+    wire::SnapshotDecoder decoder;
+    std::unique_ptr<state::Database> database;
+    bool body_done = false;
+    std::string tail;  // behind the body: the signature, then packets
+  };
+  void attempt(Now now);
+  void decode_packets();
+  // False: the stream cannot be followed.
+  bool load(std::string_view bytes);
+  void fail(std::string reason);
+
+  env::Network& network_;
+  std::vector<env::Endpoint> leader_;
+  size_t next_endpoint_ = 0;
+  int32_t data_max_;
+  Events events_;
+  std::unique_ptr<env::Stream> stream_;
+  wire::QuorumPacketDecoder decoder_;
+  std::optional<Loading> loading_;
+  int64_t retry_at_us_ = 0;
+  int64_t retry_wait_us_;
+  int64_t give_up_at_us_;
+  Now last_now_;
+  bool connected_ = false;
+  bool heard_ = false;    // the leader has sent something
+  std::string greeting_;  // what was sent before that: sent again on a new connection
+  bool retry_wanted_ = true;
+  bool finished_ = false;
+  std::string last_failure_;
+};
+
+}  // namespace zooid::server

@@ -1,0 +1,402 @@
+#include "server/leader_role.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "server/peer_listener.h"
+
+namespace zooid::server {
+namespace {
+
+// History read from the log files in one step for one learner.
+constexpr size_t kHistorySliceBytes = 512u * 1024;
+constexpr int64_t kListenRetryUs = 200'000;
+
+zab::LeaderOptions leader_options(const config::ServerConfig& config) {
+  zab::LeaderOptions options;
+  options.tick_ms = config.tick_ms;
+  options.init_limit = config.init_limit;
+  options.sync_limit = config.sync_limit;
+  options.snapshot_size_factor = config.snapshot_size_factor;
+  options.versions_configuration = false;  // reconfigEnabled is refused when zoo.cfg is read
+  options.txn_bytes_max = static_cast<int32_t>(config.max_record_buffer());
+  return options;
+}
+
+}  // namespace
+
+LeaderRole::LeaderRole(ReplicaCore& core, const zab::Membership& membership, Now now)
+    : core_(core), membership_(membership) {
+  // Everything logged becomes this leader's history, committed or not (rule 5).
+  core_.apply_window(core_.last_logged);
+  events_.on_packet = [this](zab::LearnerKey key, const wire::QuorumPacket& packet) {
+    zab::LeaderEffects effects;
+    const Now at = core_.clock.now();
+    machine_->on_learner_packet(key, packet, at, effects);
+    carry_out(effects, at);
+  };
+  events_.on_closed = [this](zab::LearnerKey key, const std::string& reason) {
+    drop_connection(key, reason);
+  };
+  listen();
+  zab::LeaderStart start;
+  start.self = core_.self();
+  start.membership = membership_;
+  start.accepted_epoch = core_.accepted_epoch;
+  start.current_epoch = core_.current_epoch;
+  start.last_logged = core_.last_logged;
+  zab::LeaderEffects effects;
+  machine_ = std::make_unique<zab::Leader>(std::move(start), leader_options(core_.config),
+                                           core_.window, now, effects);
+  carry_out(effects, now);
+}
+
+LeaderRole::~LeaderRole() = default;
+
+void LeaderRole::listen() {
+  const zab::Member* own = membership_.find(core_.self());
+  ASSERT(own != nullptr);
+  const env::Endpoint at{own->addresses.front().host, own->addresses.front().quorum_port};
+  auto listener = listen_for_peers(core_.network, at, core_.config.listen_on_all_ips,
+                                   [this](std::unique_ptr<env::Stream> stream) {
+                                     env::StreamHandler* handler = nullptr;
+                                     accept(std::move(stream), handler);
+                                     return handler;
+                                   });
+  if (listener) {
+    listener_ = std::move(*listener);
+    listen_again_us_ = kNever;
+  } else {
+    log::error("cannot listen on quorum port {}: {}", at.port, listener.error().message);
+    listen_again_us_ = core_.clock.now().mono_us + kListenRetryUs;
+  }
+}
+
+void LeaderRole::accept(std::unique_ptr<env::Stream> stream, env::StreamHandler*& handler) {
+  const zab::LearnerKey key = next_key_++;
+  auto connection = std::make_unique<LearnerConnection>(
+      key, std::move(stream), static_cast<int32_t>(core_.config.max_record_buffer()), events_);
+  handler = connection.get();
+  connections_.emplace(key, std::move(connection));
+  machine_->on_learner_connected(key, core_.clock.now());
+}
+
+void LeaderRole::drop_connection(zab::LearnerKey key, const std::string& reason) {
+  log::info("learner connection closed learner={} peer={}: {}", key,
+            connections_.contains(key) ? connections_.at(key)->peer() : "", reason);
+  closed_.push_back(key);
+  zab::LeaderEffects effects;
+  const Now now = core_.clock.now();
+  machine_->on_learner_closed(key, now, effects);
+  carry_out(effects, now);
+}
+
+void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
+  if (effects.persist_accepted_epoch) {
+    core_.log.submit(storage::WriteEpoch{core_.incarnation, storage::EpochFile::kAccepted,
+                                         *effects.persist_accepted_epoch});
+  }
+  if (effects.persist_current_epoch) {
+    core_.log.submit(storage::WriteEpoch{core_.incarnation, storage::EpochFile::kCurrent,
+                                         *effects.persist_current_epoch});
+  }
+  if (effects.promised) milestones_.promised = effects.promised;
+  if (effects.established) establish(*effects.established, now);
+  for (zab::WindowTxn& txn : effects.appends) core_.append_logged(txn.zxid, std::move(txn.txn));
+  if (effects.committed && primary_) {
+    primary_->commit(*effects.committed);
+    forwarded_.commit(*effects.committed);
+    milestones_.first_commit = true;
+  }
+  if (effects.confirmed && primary_) primary_->confirm(*effects.confirmed);
+  for (const auto& [key, reason] : effects.close) {
+    const auto it = connections_.find(key);
+    if (it == connections_.end()) continue;
+    log::info("closing learner connection learner={} peer={}: {}", key, it->second->peer(), reason);
+    it->second->close();
+    closed_.push_back(key);
+  }
+  for (const zab::LearnerKey key : effects.snapshots) {
+    const auto it = connections_.find(key);
+    if (it == connections_.end() || it->second->is_closed()) continue;
+    // The packet goes first, then the stream whose zxid it carries.
+    machine_->on_snapshot_begun(key, core_.database->last_zxid(), now);
+    it->second->pump(*machine_, now);
+    it->second->begin_snapshot(*core_.database);
+  }
+  for (const auto& touch : effects.touches) {
+    if (primary_) primary_->touch(touch.session, touch.timeout_ms, now);
+  }
+  for (const auto& wanted : effects.revalidations) {
+    const bool valid =
+        primary_ && primary_->tracker().touch(wanted.session, wanted.timeout_ms, now.mono_us);
+    if (valid) {
+      primary_->tracker().set_owner(wanted.session, wanted.learner);
+      core_.on_session_moved_away(wanted.session);
+    }
+    machine_->answer_revalidate(wanted.learner, wanted.session, valid);
+  }
+  const auto reach = std::exchange(effects.reach, {});
+  const auto history = std::exchange(effects.history, {});
+  const auto requests = std::exchange(effects.requests, {});
+  if (effects.abdicate) core_.request_end(*effects.abdicate);
+  for (const auto& asked : reach) answer_reach(asked, now);
+  for (const auto& wanted : history) send_history(wanted, now);
+  if (!requests.empty()) {
+    zab::LeaderEffects further;
+    for (const auto& request : requests) on_learner_request(request, further, now);
+    carry_out(further, now);
+  }
+}
+
+void LeaderRole::establish(Epoch epoch, Now now) {
+  core_.current_epoch = epoch;
+  const auto dropped = core_.database->drop_orphaned_ephemerals();
+  for (const std::string& path : dropped) {
+    log::warn("ephemeral node of an unknown session removed path={}", path);
+  }
+  core_.database->set_last_zxid(Zxid::make(epoch, 0));
+  core_.database->set_config(membership_.text(), membership_.version(), now.wall_ms);
+  core_.session_ids.restart(now.wall_ms);
+  primary_.emplace(core_, now);
+  established_us_ = now.mono_us;
+  reaper_.emplace(core_.config, now);
+  milestones_.established = epoch;
+  core_.serve("leader");
+}
+
+void LeaderRole::order(const WriteOrder& write, zab::LeaderEffects& effects, Now now) {
+  const Zxid zxid = machine_->next_zxid();
+  Bytes bytes = primary_->order(write, zxid, now);
+  machine_->propose(zxid, std::move(bytes), now, effects);
+}
+
+void LeaderRole::on_learner_request(const zab::LeaderEffects::Request& request,
+                                    zab::LeaderEffects& effects, Now now) {
+  if (std::ranges::find(closed_, request.learner) != closed_.end()) return;  // dropped just now
+  const auto forwarded = wire::read_forwarded_request(request.packet.data.view());
+  if (!forwarded || !primary_) {
+    log::warn("unreadable or early REQUEST learner={}", request.learner);
+    return;
+  }
+  if (forwarded->type == wire::OpCode::kSync) {
+    machine_->sync(request.learner, effects);
+    return;
+  }
+  // A write is a sign of life, too; the learner's own report of it comes with its next PING.
+  if (const auto timeout_ms = primary_->tracker().timeout_ms(forwarded->session)) {
+    primary_->touch(forwarded->session, *timeout_ms, now);
+  }
+  const std::vector<wire::Id>* ids = request.packet.auth_is_null ? nullptr : &request.packet.auth;
+  order({request.learner, forwarded->session, forwarded->cxid, forwarded->type, forwarded->body,
+         ids, nullptr},
+        effects, now);
+  if (!forwarded_.add(request.learner, machine_->last_proposed(), request.packet.data.size())) {
+    MARK("leader.learner_forwards_too_much");
+    const auto it = connections_.find(request.learner);
+    if (it == connections_.end()) return;
+    it->second->close();
+    drop_connection(request.learner,
+                    fmt::format("it forwarded more than {} MiB that could not be committed yet",
+                                ForwardedWrites::kBytesMax >> 20));
+  }
+}
+
+void LeaderRole::on_write(ClientWrite& write, Now now) {
+  if (!primary_) return;
+  if (write.type == wire::OpCode::kSync) {
+    zab::LeaderEffects effects;
+    const uint64_t round = machine_->confirm(effects);
+    primary_->sync(write.origin, write.xid, round);
+    return carry_out(effects, now);
+  }
+  if (core_.close_local_session(write)) return;
+  zab::LeaderEffects effects;
+  if (const auto timeout_ms = core_.upgrade_for(write)) {
+    std::string body;
+    wire::Writer(body).i32(*timeout_ms);
+    order({0, write.session, 0, wire::OpCode::kCreateSession, body, nullptr, nullptr}, effects,
+          now);
+  }
+  order({0, write.session, write.xid, write.type, write.body, write.ids.get(), &write.origin},
+        effects, now);
+  carry_out(effects, now);
+}
+
+void LeaderRole::on_new_session(const NewSession& request, Now now) {
+  if (!primary_) return;
+  if (core_.has_local_sessions()) return core_.open_local_session(request, now);
+  std::string body;
+  wire::Writer(body).i32(request.timeout_ms);
+  zab::LeaderEffects effects;
+  order({0, core_.session_ids.next(), 0, wire::OpCode::kCreateSession, body, nullptr,
+         &request.origin},
+        effects, now);
+  carry_out(effects, now);
+}
+
+void LeaderRole::on_attach(const AttachSession& request, Now now) {
+  // Asked while this server still served in its former role: a refusal would say that the session
+  // has expired. The connection is closed, as all of that role are.
+  if (!primary_) return;
+  if (core_.attach_local_session(request, now)) return;
+  core_.bind_session(request.session, request.origin);
+  const bool accepted =
+      request.password_ok && primary_->attach(request.session, request.timeout_ms, now);
+  if (!accepted) core_.unbind_session(request.session, request.origin);
+  core_.tell(request.origin.shard,
+             AttachResult{request.origin.connection, accepted, request.session, request.timeout_ms,
+                          !accepted && request.password_ok && core_.has_session(request.session)});
+}
+
+void LeaderRole::on_touch(const TouchSessions& touched, Now now) {
+  if (!primary_) return;
+  for (const auto& session : touched.touched) {
+    if (core_.local_sessions.touch(session.session, session.timeout_ms, now)) continue;
+    primary_->touch(session.session, session.timeout_ms, now);
+  }
+}
+
+void LeaderRole::on_log_synced(Zxid up_to, Now now) {
+  zab::LeaderEffects effects;
+  machine_->on_log_synced(up_to, now, effects);
+  carry_out(effects, now);
+}
+
+void LeaderRole::on_epoch_written(storage::EpochFile file, Epoch epoch, Now now) {
+  zab::LeaderEffects effects;
+  if (file == storage::EpochFile::kAccepted) {
+    machine_->on_accepted_epoch_persisted(epoch, now, effects);
+  } else {
+    machine_->on_current_epoch_persisted(epoch, now, effects);
+  }
+  carry_out(effects, now);
+}
+
+void LeaderRole::answer_reach(const zab::LeaderEffects::AskReach& asked, Now now) {
+  zab::DiskReach reach;
+  reach.asked = true;
+  reach.snapshot_size_factor = core_.config.snapshot_size_factor;
+  const auto found = storage::log_reach(core_.files, core_.directories, asked.zxid);
+  if (found) {
+    // Older log files may end where a leader's snapshot replaced them, and when the next one begins
+    // a later epoch they do not show the gap. Behind the snapshot that the state began with there
+    // is none.
+    reach.has_start = found->has_start && asked.zxid >= core_.base_zxid;
+    if (found->has_start && !reach.has_start) MARK("leader.history_begins_later");
+    reach.bytes_after_start = found->bytes_after_start;
+    reach.newest_snapshot_bytes = found->newest_snapshot_bytes;
+  }
+  zab::LeaderEffects effects;
+  machine_->on_disk_reach(asked.learner, reach, now, effects);
+  carry_out(effects, now);
+}
+
+void LeaderRole::send_history(const zab::LeaderEffects::History& wanted, Now now) {
+  std::vector<zab::WindowTxn> slice;
+  auto reader = readers_.find(wanted.learner);
+  if (reader == readers_.end()) {
+    auto opened = storage::LogReader::open(core_.files, core_.directories.log_version2(),
+                                           wanted.after.next());
+    if (opened) reader = readers_.emplace(wanted.learner, std::move(*opened)).first;
+  }
+  size_t bytes = 0;
+  while (reader != readers_.end() && bytes < kHistorySliceBytes) {
+    auto txn = reader->second.next();
+    if (!txn || !*txn) break;
+    if ((*txn)->zxid <= wanted.after) continue;
+    if ((*txn)->zxid > wanted.up_to) break;
+    bytes += (*txn)->txn.size();
+    const bool is_last = (*txn)->zxid == wanted.up_to;
+    slice.push_back({(*txn)->zxid, std::move((*txn)->txn)});
+    if (is_last) break;
+  }
+  if (slice.empty() || slice.back().zxid >= wanted.up_to) readers_.erase(wanted.learner);
+  zab::LeaderEffects effects;
+  machine_->on_history(wanted.learner, slice, now, effects);
+  carry_out(effects, now);
+}
+
+void LeaderRole::expire_sessions(Now now) {
+  if (!primary_) return;
+  zab::LeaderEffects effects;
+  for (const SessionId session : primary_->tracker().take_expired(now.mono_us)) {
+    log::info("session expired session=0x{:x}", static_cast<uint64_t>(session.value));
+    order({0, session, 0, wire::OpCode::kCloseSession, {}, nullptr, nullptr}, effects, now);
+  }
+  core_.expire_local_sessions(now);
+  for (const std::string& path : reaper_->take_due(now, [&] { return primary_->reapable(now); })) {
+    std::string body;
+    wire::Writer(body).buffer(path);
+    order({0, kNoSession, 0, wire::OpCode::kDeleteContainer, body, nullptr, nullptr}, effects, now);
+  }
+  carry_out(effects, now);
+}
+
+void LeaderRole::on_step(Now now) {
+  if (now.mono_us >= listen_again_us_) listen();
+  for (const zab::LearnerKey key : std::exchange(closed_, {})) {
+    connections_.erase(key);
+    readers_.erase(key);
+  }
+  if (now.mono_us >= machine_->next_deadline()) {
+    zab::LeaderEffects effects;
+    machine_->on_timer(now, effects);
+    carry_out(effects, now);
+  }
+  expire_sessions(now);
+  pump_all(now);
+}
+
+void LeaderRole::pump_all(Now now) {
+  // What a pump asked for from the log files is there at once, and may be pumped in turn.
+  bool wants_more = true;
+  while (wants_more) {
+    for (auto& [key, connection] : connections_) {
+      if (!connection->pump(*machine_, now)) continue;
+      machine_->on_snapshot_sent(key, now);
+      connection->pump(*machine_, now);
+    }
+    zab::LeaderEffects effects;
+    machine_->take_pump_effects(effects);
+    wants_more = !effects.history.empty();
+    carry_out(effects, now);
+  }
+}
+
+int64_t LeaderRole::next_deadline() const {
+  int64_t deadline = std::min(machine_->next_deadline(), listen_again_us_);
+  if (primary_) {
+    deadline = std::min({deadline, primary_->tracker().next_deadline(), reaper_->next_deadline(),
+                         core_.local_sessions.next_deadline()});
+  }
+  return closed_.empty() ? deadline : 0;
+}
+
+void LeaderRole::add_facts(ReplicaFacts& facts, Now now) const {
+  facts.outstanding = outstanding();
+  facts.quorum_size = static_cast<int32_t>(membership_.voters().size());
+  facts.membership_text = membership_.text();
+  if (!primary_) {
+    facts.peer_state = machine_->epoch() == 0 ? "leading - discovery" : "leading - synchronization";
+    return;
+  }
+  facts.mode = "leader";
+  facts.peer_state = "leading - broadcast";
+  facts.leader_uptime_ms = (now.mono_us - established_us_) / 1000;
+  facts.proposal_last = primary_->proposal_sizes().last;
+  facts.proposal_min = primary_->proposal_sizes().min;
+  facts.proposal_max = primary_->proposal_sizes().max;
+  for (const zab::LearnerStatus& learner : machine_->learners()) {
+    ++facts.learners;
+    if (!learner.is_synced) continue;
+    if (learner.is_observer) {
+      ++facts.synced_observers;
+    } else {
+      ++facts.synced_followers;
+    }
+  }
+}
+
+}  // namespace zooid::server

@@ -1,0 +1,77 @@
+// Leading: joins the leader machine (agreement) with the primary (sessions, preparation), the
+// quorum port's connections and the log.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "server/container_reaper.h"
+#include "server/forwarded_writes.h"
+#include "server/learner_connection.h"
+#include "server/primary.h"
+#include "storage/log_reader.h"
+#include "zab/leader.h"
+
+namespace zooid::server {
+
+// What a role reports for the record of the election that it came from.
+struct RoleMilestones {
+  std::optional<Epoch> promised;
+  std::optional<std::string> synchronised;
+  std::optional<Epoch> established;
+  bool first_commit = false;
+};
+
+class LeaderRole {
+ public:
+  // Applies the whole log tail, then listens on the quorum port and starts discovery.
+  LeaderRole(ReplicaCore& core, const zab::Membership& membership, Now now);
+  ~LeaderRole();
+
+  void on_write(ClientWrite& write, Now now);
+  void on_new_session(const NewSession& request, Now now);
+  void on_attach(const AttachSession& request, Now now);
+  void on_touch(const TouchSessions& touched, Now now);
+  void on_log_synced(Zxid up_to, Now now);
+  void on_epoch_written(storage::EpochFile file, Epoch epoch, Now now);
+  void on_step(Now now);
+  int64_t next_deadline() const;
+  size_t outstanding() const { return primary_ ? primary_->outstanding() : 0; }
+  void add_facts(ReplicaFacts& facts, Now now) const;
+  RoleMilestones take_milestones() { return std::exchange(milestones_, {}); }
+  Primary* primary() { return primary_ ? &*primary_ : nullptr; }
+  bool is_established() const { return primary_.has_value(); }
+
+ private:
+  void listen();
+  void accept(std::unique_ptr<env::Stream> stream, env::StreamHandler*& handler);
+  void carry_out(zab::LeaderEffects& effects, Now now);
+  void establish(Epoch epoch, Now now);
+  void order(const WriteOrder& write, zab::LeaderEffects& effects, Now now);
+  void on_learner_request(const zab::LeaderEffects::Request& request, zab::LeaderEffects& effects,
+                          Now now);
+  void send_history(const zab::LeaderEffects::History& wanted, Now now);
+  void answer_reach(const zab::LeaderEffects::AskReach& asked, Now now);
+  void expire_sessions(Now now);
+  void pump_all(Now now);
+  void drop_connection(zab::LearnerKey key, const std::string& reason);
+
+  ReplicaCore& core_;
+  zab::Membership membership_;
+  std::optional<Primary> primary_;
+  std::unique_ptr<zab::Leader> machine_;
+  LearnerConnection::Events events_;
+  std::unique_ptr<env::Listener> listener_;
+  int64_t listen_again_us_ = kNever;
+  std::map<zab::LearnerKey, std::unique_ptr<LearnerConnection>> connections_;
+  std::vector<zab::LearnerKey> closed_;  // told by their stream; freed in the next step
+  zab::LearnerKey next_key_ = 1;
+  std::map<zab::LearnerKey, storage::LogReader> readers_;
+  ForwardedWrites forwarded_;
+  RoleMilestones milestones_;
+  int64_t established_us_ = 0;
+  std::optional<ContainerReaper> reaper_;  // once established
+};
+
+}  // namespace zooid::server

@@ -1,0 +1,448 @@
+#include "server/replica.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "base/planted_bug.h"
+
+namespace zooid::server {
+namespace {
+
+constexpr int64_t kSpaceRetryUs = 3'000'000;
+// Free bytes wanted before a server that was out of space tries again: one log batch.
+constexpr uint64_t kSpaceWantedBytes = 4u << 20;
+
+}  // namespace
+
+Replica::Replica(const config::ServerConfig& config, env::Network& network, env::FileSystem& files,
+                 const env::Clock& clock, uint64_t seed, env::Waker* waker,
+                 storage::Recovered recovered)
+    : core_(config, network, files, clock, seed, *this, *this, std::move(recovered)),
+      inbox_(waker),
+      completions_(waker),
+      snapshot_taker_(core_),
+      journal_(core_),
+      membership_(config.membership),
+      role_(Waiting{"server started"}) {}
+
+Replica::~Replica() = default;
+
+Result<> Replica::start(Now now) {
+  started_us_ = now.mono_us;
+  detected_us_ = now.mono_us;
+  if (core_.config.purge_interval_hours > 0) purge_at_us_ = now.mono_us;
+  if (core_.config.is_ensemble()) {
+    zab::ElectionOptions options;
+    options.end_early = core_.config.end_election_early;
+    election_.emplace(core_.self(), membership_, options);
+    ElectionLinksOptions links_options;
+    links_options.connect_timeout_ms = core_.config.connect_timeout_ms;
+    links_options.hello_timeout_ms = core_.config.sync_limit * core_.config.tick_ms;
+    links_options.listen_on_all_ips = core_.config.listen_on_all_ips;
+    links_ = std::make_unique<ElectionLinks>(core_.network, core_.clock, core_.self(), membership_,
+                                             links_options, *this);
+    TRY(links_->start());
+  }
+  await_workers("server started");
+  return {};
+}
+
+template <class F>
+void Replica::with_role(F f) {
+  if (auto* standalone = std::get_if<std::unique_ptr<StandaloneRole>>(&role_)) f(**standalone);
+  if (auto* leader = std::get_if<std::unique_ptr<LeaderRole>>(&role_)) f(**leader);
+  if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) f(**follower);
+  if (auto* looking = std::get_if<Looking>(&role_); looking != nullptr && looking->read_only) {
+    f(*looking->read_only);
+  }
+}
+
+void Replica::on_log_completion(storage::LogCompletion completion) {
+  completions_.push(std::move(completion));
+}
+
+void Replica::on_snapshot_completion(storage::SnapshotCompletion completion) {
+  completions_.push(std::move(completion));
+}
+
+void Replica::on_batch(Now now) {
+  notice_pause(now);
+  completions_.take_all(done_);
+  for (Completion& completion : done_) {
+    std::visit([&](auto& what) { handle(what, now); }, completion);
+  }
+  inbox_.take_all(messages_);
+  for (ToReplica& message : messages_) handle(message, now);
+
+  if (auto* space = std::get_if<OutOfSpace>(&role_);
+      space != nullptr && now.mono_us >= space->retry_at_us) {
+    retry_after_out_of_space(now);
+  }
+  if (links_ != nullptr) links_->on_batch(now);
+  if (election_ && now.mono_us >= election_->next_deadline()) {
+    zab::ElectionEffects effects;
+    election_->on_timer(now, effects);
+    carry_out(effects, now);
+  }
+  serve_read_only_if_due(now);
+  if (decided_) start_role(*std::exchange(decided_, std::nullopt), now);
+  if (!core_.end_requested()) with_role([&](auto& role) { role.on_step(now); });
+  report_milestones(now);
+  if (const auto why = core_.take_end_request()) end_role(*why, now);
+  if (snapshot_taker_.is_due() && core_.is_serving() && !core_.is_read_only()) {
+    snapshot_taker_.start();
+  }
+  snapshot_taker_.step(now);
+  purge_if_due(now);
+  write_records();
+  expected_wake_us_ = next_deadline();
+}
+
+int64_t Replica::next_deadline() const {
+  if (decided_ || core_.end_requested()) return 0;
+  int64_t deadline = std::min(snapshot_taker_.next_deadline(), purge_at_us_);
+  if (links_ != nullptr) deadline = std::min(deadline, links_->next_deadline());
+  if (election_) deadline = std::min(deadline, election_->next_deadline());
+  if (const auto* space = std::get_if<OutOfSpace>(&role_)) {
+    deadline = std::min(deadline, space->retry_at_us);
+  }
+  if (const auto* looking = std::get_if<Looking>(&role_)) {
+    deadline = std::min(deadline, looking->read_only_at_us);
+  }
+  const_cast<Replica*>(this)->with_role(
+      [&](auto& role) { deadline = std::min(deadline, role.next_deadline()); });
+  return deadline;
+}
+
+// Rule 18: when this process itself stood still, its sessions are not to be blamed for the silence.
+void Replica::notice_pause(Now now) {
+  if (expected_wake_us_ == kNever || expected_wake_us_ == 0) return;
+  const int64_t late_us = now.mono_us - expected_wake_us_;
+  const int64_t allowed_us = ms_to_us(core_.config.tick_ms) / 2;
+  if (late_us <= allowed_us) return;
+  MARK("replica.noticed_pause");
+  log::warn("this process stood still for {} ms; session deadlines are moved", late_us / 1000);
+  Primary* primary = nullptr;
+  if (auto* leader = std::get_if<std::unique_ptr<LeaderRole>>(&role_))
+    primary = (*leader)->primary();
+  if (auto* alone = std::get_if<std::unique_ptr<StandaloneRole>>(&role_)) {
+    primary = &(*alone)->primary();
+  }
+  if (primary != nullptr) primary->tracker().postpone_all(late_us);
+  core_.local_sessions.postpone_all(late_us);
+}
+
+void Replica::handle(ToReplica& message, Now now) {
+  if (auto* inspection = std::get_if<Inspect>(&message)) return inspect(*inspection, now);
+  if (auto* gone = std::get_if<ConnectionGone>(&message)) {
+    if (gone->session != kNoSession) core_.unbind_session(gone->session, gone->origin);
+    return;
+  }
+  if (core_.end_requested()) return;
+  with_role([&](auto& role) {
+    if (auto* write = std::get_if<ClientWrite>(&message)) role.on_write(*write, now);
+    if (auto* session = std::get_if<NewSession>(&message)) role.on_new_session(*session, now);
+    if (auto* attach = std::get_if<AttachSession>(&message)) role.on_attach(*attach, now);
+    if (auto* touch = std::get_if<TouchSessions>(&message)) role.on_touch(*touch, now);
+  });
+}
+
+void Replica::handle(storage::LogCompletion& completion, Now now) {
+  const Incarnation of = std::visit([](const auto& what) { return what.role; }, completion);
+  if (of != core_.incarnation && !is_planted(PlantedBug::kNoIncarnationCheck)) {
+    MARK("replica.stale_completion");
+    return;
+  }
+  if (auto* passed = std::get_if<storage::LogBarrierPassed>(&completion)) {
+    core_.last_logged = std::max(passed->last_durable, core_.base_zxid);
+    core_.window.cut_after(core_.last_logged);
+    if (auto* waiting = std::get_if<Waiting>(&role_)) waiting->log_ready = true;
+    begin_role_if_ready(now);
+  } else if (auto* synced = std::get_if<storage::LogSynced>(&completion)) {
+    core_.last_logged = std::max(core_.last_logged, synced->zxid);
+    if (!core_.end_requested()) {
+      with_role([&](auto& role) { role.on_log_synced(synced->zxid, now); });
+    }
+  } else if (auto* written = std::get_if<storage::EpochWritten>(&completion)) {
+    (written->file == storage::EpochFile::kAccepted ? core_.accepted_epoch : core_.current_epoch) =
+        written->epoch;
+    if (auto* leader = std::get_if<std::unique_ptr<LeaderRole>>(&role_)) {
+      (*leader)->on_epoch_written(written->file, written->epoch, now);
+    } else if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
+      (*follower)->on_epoch_written(written->file, written->epoch, now);
+    }
+  } else if (auto* cut = std::get_if<storage::LogTruncated>(&completion)) {
+    if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
+      (*follower)->on_log_truncated(cut->last, now);
+    }
+  } else if (auto* failed = std::get_if<storage::LogFailed>(&completion)) {
+    on_log_failed(*failed, now);
+  }
+}
+
+void Replica::handle(storage::SnapshotCompletion& completion, Now now) {
+  const SnapshotTaker::Event event = snapshot_taker_.on_completion(completion);
+  if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_);
+      follower != nullptr && event != SnapshotTaker::Event::kNone) {
+    (*follower)->on_snapshot_event(event, now);
+  }
+}
+
+void Replica::handle(SnapshotWorkerIdle& idle, Now now) {
+  auto* waiting = std::get_if<Waiting>(&role_);
+  if (waiting == nullptr || idle.role != core_.incarnation) return;
+  waiting->snapshots_ready = true;
+  begin_role_if_ready(now);
+}
+
+void Replica::await_workers(std::string why) {
+  role_ = Waiting{std::move(why)};
+  core_.log.submit(storage::LogBarrier{core_.incarnation});
+  core_.snapshots.submit(storage::Dispose{
+      [this, role = core_.incarnation] { completions_.push(SnapshotWorkerIdle{role}); }});
+}
+
+void Replica::begin_role_if_ready(Now now) {
+  const auto* waiting = std::get_if<Waiting>(&role_);
+  if (waiting == nullptr || !waiting->log_ready || !waiting->snapshots_ready || fatal_) return;
+  if (core_.needs_reload) {
+    MARK("replica.reload_between_roles");
+    if (const auto reloaded = core_.reload(); !reloaded) {
+      return on_unreadable_state(reloaded.error(), waiting->why);
+    }
+  }
+  if (snapshots_are_foreign_) put_foreign_snapshots_aside();
+  if (!fatal_) begin_role(now);
+}
+
+void Replica::on_log_failed(const storage::LogFailed& failed, Now now) {
+  log::error("{}", failed.error.message);
+  end_role(failed.error.message, now);
+  role_ = OutOfSpace{failed.error.message, now.mono_us + kSpaceRetryUs};
+}
+
+void Replica::retry_after_out_of_space(Now now) {
+  auto& space = std::get<OutOfSpace>(role_);
+  const auto free = core_.files.space(core_.directories.log_version2());
+  if (free && free->free_bytes < kSpaceWantedBytes) {
+    space.retry_at_us = now.mono_us + kSpaceRetryUs;
+    return;
+  }
+  MARK("replica.space_again");
+  log::info("space again: rejoining");
+  // A new incarnation: the log worker drops everything of the failed one.
+  core_.incarnation.value += 1;
+  await_workers(std::string(space.trouble));
+}
+
+void Replica::end_role(const std::string& why, Now now) {
+  const bool was_in_role = !std::holds_alternative<Waiting>(role_);
+  if (!was_in_role) return;
+  log::info("{} ends: {}", core_.is_serving() ? core_.mode() : "role", why);
+  detected_us_ = now.mono_us;
+  // The role owns its peer connections: ending it closes them.
+  role_ = Waiting{why};
+  core_.take_end_request();
+  core_.stop_serving(why);
+  if (election_) election_->on_role_ended();
+  if (core_.needs_reload) snapshot_taker_.abort();
+  if (std::exchange(core_.discard_data, false)) discard_data();
+  core_.incarnation.value += 1;
+  await_workers(why);
+}
+
+void Replica::begin_role(Now now) {
+  const std::string why = std::get<Waiting>(role_).why;
+  if (!core_.config.is_ensemble()) {
+    role_ = std::make_unique<StandaloneRole>(core_, now);
+    return;
+  }
+  Looking looking;
+  // A state that is known to be empty by accident is shown to nobody.
+  if (core_.config.read_only_mode_enabled && !core_.is_untrusted) {
+    looking.read_only_at_us = now.mono_us + ReadOnlyRole::patience_us(core_.config);
+  }
+  role_ = std::move(looking);
+  zab::ElectionEffects effects;
+  links_->begin_round();
+  Zxid zxid = core_.is_untrusted ? kZxidUntrusted : core_.last_logged;
+  if (is_planted(PlantedBug::kVoteWithTreeVersion)) zxid = core_.database->last_zxid();
+  election_->look(zxid, core_.current_epoch, why, detected_us_, now, effects);
+  carry_out(effects, now);
+}
+
+void Replica::serve_read_only_if_due(Now now) {
+  auto* looking = std::get_if<Looking>(&role_);
+  if (looking == nullptr || now.mono_us < looking->read_only_at_us || decided_) return;
+  log::info(
+      "no leader is found: serving reads to clients that accept a read-only server zxid=0x{:x}",
+      core_.database->last_zxid().value);
+  looking->read_only_at_us = kNever;
+  looking->read_only = std::make_unique<ReadOnlyRole>(core_);
+}
+
+void Replica::carry_out(zab::ElectionEffects& effects, Now) {
+  for (const auto& [to, notification] : effects.sends) links_->send(to, notification);
+  if (effects.decision) decided_ = effects.decision;
+  if (effects.abandon) core_.request_end(*effects.abandon);
+  if (effects.unsupported && !fatal_) {
+    log::error("leaving the ensemble: {}", *effects.unsupported);
+    fatal_ = effects.unsupported;
+  }
+  if (effects.adopted) {
+    log::info("newer configuration learned version={:x}", effects.adopted->version());
+    membership_ = *effects.adopted;
+    if (auto listening = links_->set_membership(membership_); !listening)
+      fatal_ = listening.error().message;
+  }
+}
+
+void Replica::start_role(const zab::Decision& decision, Now now) {
+  if (!std::holds_alternative<Looking>(role_)) return;
+  // The clients of a read-only server come back to one that is part of a quorum.
+  if (core_.is_read_only()) core_.stop_serving("read-only mode ends");
+  write_records();
+  log::info("election decided leader={} role={} zxid=0x{:x} epoch={} round={}",
+            decision.vote.leader.value, wire::peer_state_name(decision.role),
+            decision.vote.zxid.value, decision.vote.epoch, decision.vote.round);
+  if (decision.role == wire::PeerState::kLeading) {
+    role_ = std::make_unique<LeaderRole>(core_, membership_, now);
+  } else {
+    role_ = std::make_unique<FollowerRole>(core_, snapshot_taker_, membership_,
+                                           decision.vote.leader, now);
+  }
+}
+
+void Replica::report_milestones(Now now) {
+  if (!election_) return;
+  RoleMilestones reached;
+  if (auto* leader = std::get_if<std::unique_ptr<LeaderRole>>(&role_)) {
+    reached = (*leader)->take_milestones();
+  } else if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
+    reached = (*follower)->take_milestones();
+    if (reached.synchronised) core_.is_untrusted = false;
+  }
+  if (reached.promised) election_->on_epoch_promised(*reached.promised, now);
+  if (reached.synchronised) election_->on_synchronised(now, *reached.synchronised);
+  if (reached.established) election_->on_epoch_established(*reached.established, now);
+  if (reached.first_commit) election_->on_first_commit(now);
+}
+
+void Replica::write_records() {
+  if (!election_) return;
+  for (const zab::ElectionRecord& record : election_->take_records()) {
+    log::info("{}", zab::describe(record));
+    journal_.put(record);
+  }
+}
+
+void Replica::purge_if_due(Now now) {
+  if (now.mono_us < purge_at_us_) return;
+  purge_at_us_ = now.mono_us + ms_to_us(int64_t{core_.config.purge_interval_hours} * 3'600'000);
+  purge();
+}
+
+void Replica::purge() {
+  core_.snapshots.submit(storage::PurgeFiles{core_.config.purge_retain_count});
+}
+
+void Replica::on_notification(ServerId from, const wire::Notification& notification) {
+  if (!election_) return;
+  zab::ElectionEffects effects;
+  const Now now = core_.clock.now();
+  election_->on_notification(from, notification, now, effects);
+  carry_out(effects, now);
+}
+
+void Replica::on_peer_connected(ServerId peer) {
+  zab::ElectionEffects effects;
+  const Now now = core_.clock.now();
+  election_->on_peer_connected(peer, now, effects);
+  carry_out(effects, now);
+}
+
+void Replica::on_peer_refused(ServerId peer) {
+  zab::ElectionEffects effects;
+  const Now now = core_.clock.now();
+  election_->on_peer_refused(peer, now, effects);
+  carry_out(effects, now);
+}
+
+size_t Replica::outstanding() const {
+  size_t count = 0;
+  const_cast<Replica*>(this)->with_role([&](auto& role) { count = role.outstanding(); });
+  return count;
+}
+
+bool Replica::is_leading() const {
+  const auto* leader = std::get_if<std::unique_ptr<LeaderRole>>(&role_);
+  return leader != nullptr && (*leader)->is_established();
+}
+
+void Replica::stop(const std::string& reason) {
+  snapshot_taker_.abort();
+  role_ = Stopped{};
+  core_.stop_serving(reason);
+  links_.reset();
+  election_.reset();
+}
+
+void Replica::inspect(const Inspect& request, Now now) {
+  auto facts = std::make_shared<ReplicaFacts>();
+  const state::Database& database = *core_.database;
+  facts->server_id = core_.self().value;
+  facts->serving = core_.is_serving();
+  facts->last_zxid = database.last_zxid();
+  facts->node_count = database.tree().node_count();
+  facts->ephemeral_count = database.tree().ephemeral_count();
+  facts->data_size = database.tree().data_size();
+  facts->session_count = database.sessions().size();
+  facts->uptime_ms = (now.mono_us - started_us_) / 1000;
+  facts->digest_mismatches = core_.digest_mismatches;
+  const storage::LogFigures figures = core_.log.figures();
+  facts->syncs = figures.syncs;
+  facts->sync_us_total = figures.sync_us_total;
+  facts->sync_us_max = figures.sync_us_max;
+  facts->fsync_threshold_exceeded = figures.slow_syncs;
+  with_role([&](auto& role) { role.add_facts(*facts, now); });
+  if (const auto* space = std::get_if<OutOfSpace>(&role_)) facts->trouble = space->trouble;
+  if (core_.config.is_ensemble()) {
+    facts->quorum_size = static_cast<int32_t>(membership_.voters().size());
+    facts->membership_text = membership_.text();
+    if (facts->peer_state.empty()) facts->peer_state = "looking";
+  }
+  if (request.with_sessions) add_sessions(*facts, now);
+  if (request.with_directories) {
+    facts->data_dir_bytes = core_.directory_bytes(core_.directories.snapshot_version2());
+    facts->log_dir_bytes = core_.directory_bytes(core_.directories.log_version2());
+  }
+  core_.tell(request.origin.shard, InspectReply{request.origin.connection, std::move(facts)});
+}
+
+void Replica::add_sessions(ReplicaFacts& facts, Now now) {
+  std::map<SessionId, int64_t> expiry;
+  Primary* primary = nullptr;
+  if (auto* leader = std::get_if<std::unique_ptr<LeaderRole>>(&role_))
+    primary = (*leader)->primary();
+  if (auto* alone = std::get_if<std::unique_ptr<StandaloneRole>>(&role_)) {
+    primary = &(*alone)->primary();
+  }
+  if (primary != nullptr) {
+    for (const auto& [bucket_us, sessions] : primary->tracker().buckets()) {
+      for (const SessionId session : sessions) {
+        expiry[session] = now.wall_ms + (bucket_us - now.mono_us) / 1000;
+      }
+    }
+  }
+  for (const auto& [session, timeout_ms] : core_.database->sessions()) {
+    const auto it = expiry.find(session);
+    facts.sessions.push_back({session, timeout_ms, it == expiry.end() ? 0 : it->second});
+  }
+  for (const SessionId owner : core_.database->tree().ephemeral_owners()) {
+    facts.ephemerals.emplace_back(owner, core_.database->tree().ephemerals(owner));
+  }
+}
+
+}  // namespace zooid::server

@@ -1,0 +1,312 @@
+#include "server/replica_core.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+
+namespace zooid::server {
+namespace {
+
+storage::LogOptions log_options(const config::ServerConfig& config,
+                                const storage::Directories& directories, const env::Clock& clock) {
+  storage::LogOptions options;
+  options.log_directory = directories.log_version2();
+  options.snapshot_directory = directories.snapshot_version2();
+  options.force_sync = config.force_sync;
+  options.preallocate_bytes = config.preallocate_bytes;
+  options.size_limit_bytes = config.log_size_limit_bytes;
+  options.monotonic_us = [&clock] { return clock.instant_us(); };
+  return options;
+}
+
+storage::SnapshotOptions snapshot_options(const config::ServerConfig& config,
+                                          const storage::Directories& directories) {
+  storage::SnapshotOptions options;
+  options.snapshot_directory = directories.snapshot_version2();
+  options.log_directory = directories.log_version2();
+  options.write_last_zxid = config.write_last_zxid;
+  if (config.snapshot_compression == "gz") options.compression = storage::Compression::kGzip;
+  if (config.snapshot_compression == "snappy") {
+    options.compression = storage::Compression::kSnappy;
+  }
+  return options;
+}
+
+}  // namespace
+
+ReplicaCore::ReplicaCore(const config::ServerConfig& config, env::Network& network,
+                         env::FileSystem& files, const env::Clock& clock, uint64_t seed,
+                         storage::LogCompletions& log_completions,
+                         storage::SnapshotCompletions& snapshot_completions,
+                         storage::Recovered recovered)
+    : config(config),
+      network(network),
+      files(files),
+      clock(clock),
+      random(seed),
+      directories{config.data_dir,
+                  config.data_log_dir.empty() ? config.data_dir : config.data_log_dir},
+      accepted_epoch(recovered.accepted_epoch),
+      current_epoch(recovered.current_epoch),
+      last_logged(recovered.last_logged),
+      base_zxid(recovered.snapshot_zxid),
+      window(static_cast<size_t>(config.commit_log_count)),
+      database(std::move(recovered.database)),
+      log(files, log_options(config, directories, clock), recovered.last_logged, log_completions),
+      snapshots(files, snapshot_options(config, directories), snapshot_completions),
+      session_ids(config.my_id.value_or(ServerId{0}), clock.now().wall_ms),
+      local_sessions(config.tick_ms) {
+  is_untrusted = last_logged == kZxidUntrusted;
+  if (is_untrusted) last_logged = Zxid{0};
+  for (storage::LoggedTxn& txn : recovered.recent) {
+    txns_since_snapshot += 1;
+    bytes_since_snapshot += txn.txn.size();
+    window.push(txn.zxid, std::move(txn.txn));
+  }
+}
+
+state::DatabaseOptions ReplicaCore::database_options() const {
+  state::DatabaseOptions options;
+  options.digest_enabled = config.digest_enabled;
+  options.extended_types = config.extended_types_enabled;
+  return options;
+}
+
+void ReplicaCore::add_shard(ShardId id, ShardInbox& inbox) {
+  shards_.push_back({id, &inbox});
+}
+
+void ReplicaCore::tell(ShardId shard, ToShard message) {
+  for (const ShardLink& link : shards_) {
+    if (link.id == shard) {
+      link.inbox->push(std::move(message));
+      return;
+    }
+  }
+  ASSERT(false && "unknown shard");
+}
+
+void ReplicaCore::tell_all(const std::function<ToShard()>& make) {
+  for (const ShardLink& link : shards_) link.inbox->push(make());
+}
+
+void ReplicaCore::serve(const std::string& mode) {
+  ASSERT(!serving_);
+  serving_ = true;
+  mode_ = mode;
+  if (database->fuzzy_end() == state::kFuzzyEndUnknown) {
+    // Whatever a leader's walk saw was committed, and stands in the log by the time this server
+    // serves: it came before NEWLEADER.
+    const Zxid logged = window.txns().empty() ? Zxid{0} : window.txns().back().zxid;
+    database->set_fuzzy_end(std::max(logged, database->last_zxid()));
+  }
+  tell_all([&] { return ToShard{Serving{database.get(), mode, false}}; });
+}
+
+void ReplicaCore::serve_read_only() {
+  ASSERT(!serving_);
+  MARK("replica.read_only");
+  serving_ = true;
+  read_only_ = true;
+  mode_ = "read-only";
+  tell_all([&] { return ToShard{Serving{database.get(), mode_, true}}; });
+}
+
+void ReplicaCore::stop_serving(const std::string& reason) {
+  serving_ = false;
+  read_only_ = false;
+  mode_.clear();
+  pending_writes.clear();
+  local_sessions.clear();
+  connections_.clear();
+  tell_all([&] { return ToShard{NotServing{reason}}; });
+}
+
+void ReplicaCore::bind_session(SessionId session, Origin origin) {
+  const auto [it, is_new] = connections_.try_emplace(session, origin);
+  if (is_new || it->second == origin) return;
+  tell(it->second.shard,
+       CloseConnection{it->second.connection, "session moved to another connection"});
+  it->second = origin;
+}
+
+void ReplicaCore::on_session_moved_away(SessionId session) {
+  const auto it = connections_.find(session);
+  if (it == connections_.end()) return;
+  tell(it->second.shard, CloseConnection{it->second.connection, "session moved to another server"});
+  connections_.erase(it);
+}
+
+void ReplicaCore::unbind_session(SessionId session, Origin origin) {
+  const auto it = connections_.find(session);
+  if (it != connections_.end() && it->second == origin) connections_.erase(it);
+}
+
+void ReplicaCore::open_local_session(const NewSession& request, Now now) {
+  const SessionId session = session_ids.next();
+  local_sessions.add(session, request.timeout_ms, now);
+  bind_session(session, request.origin);
+  tell(request.origin.shard,
+       AttachResult{request.origin.connection, true, session, request.timeout_ms});
+}
+
+bool ReplicaCore::attach_local_session(const AttachSession& request, Now now) {
+  if (!local_sessions.owns(request.session)) return false;
+  bind_session(request.session, request.origin);
+  const bool accepted =
+      request.password_ok && local_sessions.touch(request.session, request.timeout_ms, now);
+  if (!accepted) unbind_session(request.session, request.origin);
+  tell(request.origin.shard,
+       AttachResult{request.origin.connection, accepted, request.session, request.timeout_ms});
+  return true;
+}
+
+std::optional<int32_t> ReplicaCore::upgrade_for(const ClientWrite& write) {
+  if (!config.local_sessions_upgrading_enabled || !local_sessions.owns(write.session) ||
+      !creates_ephemeral(write.type, write.body)) {
+    return std::nullopt;
+  }
+  log::info("local session becomes global session=0x{:x}",
+            static_cast<uint64_t>(write.session.value));
+  return local_sessions.upgrade(write.session);
+}
+
+bool ReplicaCore::close_local_session(const ClientWrite& write) {
+  if (write.type != wire::OpCode::kCloseSession || !local_sessions.owns(write.session)) {
+    return false;
+  }
+  local_sessions.remove(write.session);
+  connections_.erase(write.session);
+  tell(write.origin.shard, LocalReply{write.origin.connection, write.xid, write.type});
+  return true;
+}
+
+void ReplicaCore::expire_local_sessions(Now now) {
+  for (const SessionId session : local_sessions.take_expired(now)) {
+    log::info("local session expired session=0x{:x}", static_cast<uint64_t>(session.value));
+    const auto it = connections_.find(session);
+    if (it == connections_.end()) continue;
+    tell(it->second.shard, CloseConnection{it->second.connection, "session expired"});
+    connections_.erase(it);
+  }
+}
+
+void ReplicaCore::append(Zxid zxid, Bytes txn) {
+  window.push(zxid, txn);
+  append_logged(zxid, std::move(txn));
+}
+
+void ReplicaCore::append_logged(Zxid zxid, Bytes txn) {
+  txns_since_snapshot += 1;
+  bytes_since_snapshot += txn.size();
+  log.submit(storage::AppendTxn{incarnation, zxid, std::move(txn)});
+}
+
+void ReplicaCore::apply(const wire::Txn& txn) {
+  if (txn.header.zxid <= database->last_zxid()) {
+    MARK("replica.apply_skipped");  // applied before the log failed or was reloaded
+    return;
+  }
+  if (!serving_) {
+    database->apply(txn, nullptr);
+    return;
+  }
+  auto applied = std::make_shared<state::Applied>();
+  database->apply(txn, applied.get());
+  report_digest_mismatches();
+  const auto write = pending_writes.match(txn.header);
+  if (write && txn.header.type == wire::OpCode::kCreateSession) {
+    bind_session(txn.header.session, write->origin);
+  }
+  for (const ShardLink& link : shards_) {
+    AppliedTxn message{applied, {}};
+    if (write && write->origin.shard == link.id) {
+      message.replies.push_back(
+          Reply{write->origin.connection, write->xid, write->type, write->instead_of_expired});
+    }
+    link.inbox->push(std::move(message));
+  }
+  if (txn.header.type == wire::OpCode::kCloseSession) {
+    const auto it = connections_.find(txn.header.session);
+    if (it != connections_.end()) {
+      // The client's own closeSession closes behind its reply; closing again does nothing.
+      tell(it->second.shard, CloseConnection{it->second.connection, "session closed"});
+      connections_.erase(it);
+    }
+  }
+}
+
+void ReplicaCore::apply_window(Zxid up_to) {
+  for (auto it = window.above(database->last_zxid());
+       it != window.txns().end() && it->zxid <= up_to; ++it) {
+    const auto txn =
+        wire::read_txn(it->txn.view(), static_cast<int32_t>(config.max_record_buffer()));
+    if (!txn) {
+      // A leader proposed what this build cannot read: serving on would let the copies differ.
+      log::error("unreadable transaction zxid=0x{:x} bytes={}", it->zxid.value, it->txn.size());
+      request_end("the leader sent a transaction that cannot be read");
+      return;
+    }
+    apply(*txn);
+  }
+  window.trim(database->last_zxid());
+}
+
+Result<> ReplicaCore::reload() {
+  storage::RecoveryOptions options;
+  options.database = database_options();
+  options.recent_max = static_cast<size_t>(config.commit_log_count);
+  options.is_ensemble_member = config.is_ensemble();
+  TRY_VALUE(recovered, storage::recover(files, directories, options));
+  replace_database(std::move(recovered.database));
+  base_zxid = recovered.snapshot_zxid;
+  last_logged = recovered.last_logged;
+  window.clear();
+  for (storage::LoggedTxn& txn : recovered.recent) window.push(txn.zxid, std::move(txn.txn));
+  needs_reload = false;
+  log::info("state read again from disk zxid=0x{:x}", database->last_zxid().value);
+  return {};
+}
+
+void ReplicaCore::replace_database(std::unique_ptr<state::Database> next) {
+  ASSERT(!serving_);
+  ASSERT(next != nullptr);
+  std::shared_ptr<state::Database> old = std::move(database);
+  database = std::move(next);
+  snapshots.submit(storage::Dispose{[old]() mutable { old.reset(); }});
+}
+
+void ReplicaCore::request_end(std::string reason) {
+  if (!end_request_) end_request_ = std::move(reason);
+}
+
+std::optional<std::string> ReplicaCore::take_end_request() {
+  return std::exchange(end_request_, std::nullopt);
+}
+
+uint64_t ReplicaCore::directory_bytes(const std::string& directory) {
+  uint64_t bytes = 0;
+  const auto names = files.list(directory);
+  if (!names) return 0;
+  for (const std::string& name : *names) {
+    const auto file = files.open(directory + "/" + name, env::OpenMode::kRead);
+    if (!file) continue;
+    bytes += (*file)->size().value_or(0);
+  }
+  return bytes;
+}
+
+void ReplicaCore::report_digest_mismatches() {
+  for (const state::DigestMismatch& mismatch : database->take_digest_mismatches()) {
+    ++digest_mismatches;
+    if (mismatch.zxid.epoch() == mismatch_reported_epoch_) continue;
+    mismatch_reported_epoch_ = mismatch.zxid.epoch();
+    log::error("digest mismatch zxid=0x{:x} expected={:x} actual={:x} paths={}",
+               mismatch.zxid.value, static_cast<uint64_t>(mismatch.expected),
+               static_cast<uint64_t>(mismatch.actual), mismatch.paths);
+  }
+}
+
+}  // namespace zooid::server

@@ -1,0 +1,149 @@
+// What all roles of a replica share: the replicated state, the log, the shards, the sessions'
+// connections. A role borrows it; the replica owns it. Used on the replica's loop alone.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "config/server_config.h"
+#include "env/clock.h"
+#include "env/file_system.h"
+#include "env/network.h"
+#include "server/local_sessions.h"
+#include "server/messages.h"
+#include "server/pending_writes.h"
+#include "state/sessions.h"
+#include "storage/log_worker.h"
+#include "storage/recovery.h"
+#include "storage/snapshot_worker.h"
+#include "zab/txn_window.h"
+
+namespace zooid::server {
+
+class ReplicaCore {
+ public:
+  ReplicaCore(const config::ServerConfig& config, env::Network& network, env::FileSystem& files,
+              const env::Clock& clock, uint64_t seed, storage::LogCompletions& log_completions,
+              storage::SnapshotCompletions& snapshot_completions, storage::Recovered recovered);
+
+  const config::ServerConfig& config;
+  env::Network& network;
+  env::FileSystem& files;
+  const env::Clock& clock;
+  Random random;
+  storage::Directories directories;
+
+  // Agreement.
+  Incarnation incarnation{1};
+  Epoch accepted_epoch = 0;  // durable values
+  Epoch current_epoch = 0;
+  Zxid last_logged;       // durably logged, or the snapshot's that the state began with (rule 5)
+  Zxid base_zxid;         // of the snapshot that the state began with
+  zab::TxnWindow window;  // recent history and the logged tail that is not applied yet
+
+  std::unique_ptr<state::Database> database;
+  storage::LogWorker log;
+  storage::SnapshotWorker snapshots;
+
+  PendingWrites pending_writes;
+  state::SessionIds session_ids;
+  LocalSessions local_sessions;
+
+  ServerId self() const { return config.my_id.value_or(ServerId{0}); }
+  state::DatabaseOptions database_options() const;
+
+  // ---- shards ----
+  void add_shard(ShardId id, ShardInbox& inbox);
+  void tell(ShardId shard, ToShard message);
+  void tell_all(const std::function<ToShard()>& make);
+  void serve(const std::string& mode);  // every shard: Serving
+  // As serve(), for clients that accept a state that may be old and cannot be changed.
+  void serve_read_only();
+  void stop_serving(const std::string& reason);  // every shard: NotServing; writes are forgotten
+  bool is_serving() const { return serving_; }
+  bool is_read_only() const { return serving_ && read_only_; }
+  const std::string& mode() const { return mode_; }
+
+  // ---- sessions and their connections on this server ----
+  // The session is served by this connection now; a former one is closed.
+  void bind_session(SessionId session, Origin origin);
+  void unbind_session(SessionId session, Origin origin);
+  // Another server has it now. Only a leader is told: it closes the connection that the session had
+  // here, if any (ZooKeeper's leader does so at its next request, reads and pings included).
+  void on_session_moved_away(SessionId session);
+
+  // By what is committed: a global session that was created and not closed.
+  bool has_session(SessionId session) const { return database->sessions().contains(session); }
+
+  // ---- local sessions ----
+  bool has_local_sessions() const { return config.local_sessions_enabled && config.is_ensemble(); }
+  // The write needs a global session and the client's is a local one that may be upgraded: it is
+  // local no more, and a createSession with this time-out must go before the write.
+  std::optional<int32_t> upgrade_for(const ClientWrite& write);
+  void open_local_session(const NewSession& request, Now now);
+  // False if the session is no local one of this server.
+  bool attach_local_session(const AttachSession& request, Now now);
+  // The same for closeSession; the client is answered.
+  bool close_local_session(const ClientWrite& write);
+  void expire_local_sessions(Now now);
+
+  // ---- the log ----
+  void append(Zxid zxid, Bytes txn);  // window and log
+  // The log only: the leader machine put it into the window itself.
+  void append_logged(Zxid zxid, Bytes txn);
+
+  // Applies a committed transaction, tells the shards (watches, reply) if serving. Transactions
+  // that the state has already are skipped.
+  void apply(const wire::Txn& txn);
+  // Applies everything in the window above the state's zxid and up to `up_to`.
+  void apply_window(Zxid up_to);
+
+  // Reads state and history from disk again, in place of what is in memory. Blocks.
+  Result<> reload();
+  // Puts another state in the place of the old one, which the snapshot worker frees. Not while
+  // serving.
+  void replace_database(std::unique_ptr<state::Database> next);
+
+  // ---- the end of a role ----
+  // May be called from any depth, also inside callbacks; carried out by the replica's next step.
+  void request_end(std::string reason);
+  std::optional<std::string> take_end_request();
+  bool end_requested() const { return end_request_.has_value(); }
+
+  // Sum of the lengths of a directory's files; 0 if it cannot be read.
+  uint64_t directory_bytes(const std::string& directory);
+
+  // The log is being cut or the state replaced: if the role ends before that is complete, memory
+  // and disk may differ and the state is read again before the next role.
+  bool needs_reload = false;
+  // The data cannot be brought in line with the leader's: the server rejoins as empty.
+  bool discard_data = false;
+  // The state is empty and nobody may trust that: votes carry zxid -1 until a leader filled it.
+  bool is_untrusted = false;
+  uint64_t digest_mismatches = 0;
+  uint64_t txns_since_snapshot = 0;  // appended; for the snapshot thresholds
+  uint64_t bytes_since_snapshot = 0;
+
+ private:
+  void report_digest_mismatches();
+
+  struct ShardLink {
+    ShardId id;
+    ShardInbox* inbox;
+  };
+  std::vector<ShardLink> shards_;
+  std::unordered_map<SessionId, Origin> connections_;
+  bool serving_ = false;
+  bool read_only_ = false;
+  std::string mode_;
+  std::optional<std::string> end_request_;
+  Epoch mismatch_reported_epoch_ = -1;
+};
+
+}  // namespace zooid::server

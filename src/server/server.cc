@@ -1,0 +1,106 @@
+#include "server/server.h"
+
+#include "base/log.h"
+#include "server/peer_listener.h"
+#include "storage/log_reader.h"
+
+namespace zooid::server {
+namespace {
+
+// Somebody listening on a port of ours is most likely a server that still runs on this directory.
+Result<> check_ports_free(const config::ServerConfig& config, env::Network& network) {
+  if (!config.is_ensemble()) return {};
+  const zab::Member* own = config.membership.find(*config.my_id);
+  for (const zab::Address& address : own->addresses) {
+    auto listener =
+        listen_for_peers(network, {address.host, address.quorum_port}, config.listen_on_all_ips,
+                         [](std::unique_ptr<env::Stream>) { return nullptr; });
+    if (!listener) {
+      return fail(
+          fmt::format("quorum port {} of this server is in use ({}): is another server "
+                      "still running?",
+                      address.quorum_port, listener.error().message));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config, World world) {
+  const storage::Directories directories{
+      config.data_dir, config.data_log_dir.empty() ? config.data_dir : config.data_log_dir};
+  TRY(storage::prepare_directories(world.files, directories));
+  std::unique_ptr<Server> server(new Server());
+  for (const std::string& directory :
+       {directories.snapshot_version2(), directories.log_version2()}) {
+    if (!server->locks_.empty() && directory == directories.snapshot_version2()) continue;
+    TRY_VALUE(lock, world.files.lock_directory(directory));
+    server->locks_.push_back(std::move(lock));
+  }
+  TRY(check_ports_free(config, world.network));
+
+  storage::RecoveryOptions options;
+  options.database.digest_enabled = config.digest_enabled;
+  options.database.extended_types = config.extended_types_enabled;
+  options.trust_empty_snapshot = config.snapshot_trust_empty;
+  options.auto_create = config.auto_create;
+  options.recent_max = static_cast<size_t>(config.commit_log_count);
+  options.is_ensemble_member = config.is_ensemble();
+  TRY_VALUE(recovered, storage::recover(world.files, directories, options));
+  for (const std::string& note : recovered.notes) log::warn("recovery: {}", note);
+  log::info("data recovered zxid=0x{:x} snapshot=0x{:x} nodes={} sessions={} epoch={}/{}",
+            recovered.last_logged.value, recovered.snapshot_zxid.value,
+            recovered.database->tree().node_count(), recovered.database->sessions().size(),
+            recovered.current_epoch, recovered.accepted_epoch);
+  const bool is_fresh = recovered.fresh && recovered.last_logged != kZxidUntrusted;
+  if (config.is_ensemble()) {
+    recovered.database->set_config(config.membership.text(), config.membership.version(),
+                                   world.clock.now().wall_ms);
+  }
+  server->replica_ = std::make_unique<Replica>(config, world.network, world.files, world.clock,
+                                               world.seed, world.waker, std::move(recovered));
+  if (is_fresh) TRY(server->write_first_snapshot());
+  server->shard_ =
+      std::make_unique<Shard>(0, config, world.network, world.clock, server->replica_->inbox());
+  server->replica_->add_shard(0, server->shard_->inbox());
+  return server;
+}
+
+Server::~Server() = default;
+
+Result<> Server::write_first_snapshot() {
+  storage::SnapshotWorker& worker = replica_->snapshot_worker();
+  constexpr uint64_t kFirstId = 0;  // SnapshotTaker counts from 1
+  state::SnapshotWalk walk(*replica_->core_for_start().database);
+  worker.submit(storage::SnapshotBegin{kFirstId, walk.zxid()});
+  std::string body;
+  while (!walk.step(body)) {
+  }
+  worker.submit(storage::SnapshotChunk{kFirstId, std::move(body)});
+  worker.submit(storage::SnapshotEnd{kFirstId, true, Zxid{0}, 0});
+  worker.submit(storage::SnapshotPublish{kFirstId});
+  while (worker.step()) {
+  }
+  const std::string directory = replica_->core_for_start().directories.snapshot_version2();
+  TRY_VALUE(snapshots, storage::list_snapshot_files(replica_->core_for_start().files, directory));
+  if (snapshots.empty()) return fail(directory + ": the first snapshot cannot be written");
+  return {};
+}
+
+Result<> Server::start(Now now) {
+  // The client port opens first: four-letter words tell that the server is looking.
+  TRY(shard_->listen());
+  return replica_->start(now);
+}
+
+void Server::begin_stop() {
+  shard_->stop_accepting();
+}
+
+void Server::finish_stop() {
+  replica_->stop("the server stops");
+  shard_->close_all();
+}
+
+}  // namespace zooid::server

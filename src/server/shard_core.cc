@@ -1,0 +1,300 @@
+#include "server/shard_core.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "base/planted_bug.h"
+#include "server/client_connection.h"
+#include "server/watch_delivery.h"
+
+namespace zooid::server {
+namespace {
+
+constexpr int64_t kMinuteUs = 60'000'000;
+
+// The server's bound for requests without a reply; the members of an ensemble share it (operations
+// 4).
+size_t outstanding_limit(const config::ServerConfig& config) {
+  const auto limit = static_cast<size_t>(std::max(config.global_outstanding_limit, 1));
+  const size_t voters = config.membership.voters().size();
+  return voters > 2 ? std::max<size_t>(limit / (voters - 1), 1) : limit;
+}
+
+}  // namespace
+
+ShardCore::ShardCore(ShardId id, const config::ServerConfig& config, const env::Clock& clock,
+                     ReplicaInbox& replica)
+    : id(id),
+      config(config),
+      clock(clock),
+      replica(replica),
+      auth{config.skip_acl, config.super_digest, config.digest_algorithm},
+      limits(config.max_client_cnxns, config.max_cnxns),
+      client_port(config.client_port.value_or(0)),
+      outstanding_max_(outstanding_limit(config)) {
+  told_us_.fill(-kMinuteUs);
+}
+
+ShardCore::~ShardCore() = default;
+
+// ---- connections ----
+
+env::StreamHandler* ShardCore::admit(std::unique_ptr<env::Stream> stream) {
+  if (!limits.admit(stream->peer().host)) {
+    MARK("client.connection_limit");
+    ++counters.connections_rejected;
+    if (may_tell(RareEvent::kConnectionLimit)) {
+      log::warn("too many connections: refused address={} maxClientCnxns={} maxCnxns={} open={}",
+                stream->peer().host, config.max_client_cnxns, config.max_cnxns, limits.total());
+    }
+    return nullptr;
+  }
+  uint32_t slot;
+  if (free_slots_.empty()) {
+    slot = static_cast<uint32_t>(slots_.size());
+    ASSERT(slot < (uint32_t{1} << kSlotBits));
+    slots_.emplace_back();
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  ASSERT(slots_[slot] == nullptr);
+  const ConnectionId connection = (next_serial_++ << kSlotBits) | slot;
+  slots_[slot] =
+      std::make_unique<ClientConnection>(*this, connection, std::move(stream), clock.now());
+  return slots_[slot].get();
+}
+
+ClientConnection* ShardCore::find(ConnectionId id) const {
+  const uint32_t slot = slot_of(id);
+  if (slot >= slots_.size()) return nullptr;
+  ClientConnection* connection = slots_[slot].get();
+  if (connection == nullptr || connection->id() != id || connection->is_closed()) return nullptr;
+  return connection;
+}
+
+void ShardCore::bury_closed() {
+  for (const ConnectionId id : closed_) {
+    const uint32_t slot = slot_of(id);
+    ASSERT(slots_[slot] != nullptr && slots_[slot]->id() == id);
+    ASSERT(slots_[slot]->is_closed());
+    slots_[slot].reset();
+    free_slots_.push_back(slot);
+  }
+  closed_.clear();
+}
+
+void ShardCore::close_all(const std::string& reason) {
+  size_t count = 0;
+  for (const auto& connection : slots_) {
+    if (connection == nullptr || connection->is_closed()) continue;
+    connection->close(false);
+    ++count;
+  }
+  if (count > 0) log::info("client connections closed count={} reason={}", count, reason);
+}
+
+void ShardCore::reset_connection_counters() {
+  for (const auto& connection : slots_) {
+    if (connection == nullptr) continue;
+    connection->counters() = ConnectionCounters{};
+    connection->counters().last_op = "NA";
+    connection->counters().last_cxid = -1;
+    connection->counters().last_zxid = -1;
+  }
+}
+
+// ---- the replica's messages ----
+
+void ShardCore::take_messages() {
+  ASSERT(messages_.empty());
+  inbox.take_all(messages_);
+  for (ToShard& message : messages_) {
+    std::visit([this](auto& content) { handle(content); }, message);
+  }
+  messages_.clear();
+  const Now now = clock.now();
+  // An advance may make nothing ready: what it forwards comes back with a later batch.
+  scratch_.swap(ready_);
+  for (const ConnectionId id : scratch_) {
+    if (ClientConnection* connection = find(id)) connection->advance(now);
+  }
+  scratch_.clear();
+  resume_throttled();
+}
+
+// Rule 2: the watch events of the transaction, then the reply if the write was ours.
+void ShardCore::handle(AppliedTxn& message) {
+  const state::Applied& applied = *message.applied;
+  const bool watches_last = is_planted(PlantedBug::kWatchAfterData) && !message.replies.empty();
+  if (!applied.changes.empty() && !watches.empty() && !watches_last) {
+    deliver_changes(*this, applied);
+    for (const ConnectionId id : overflowing_) {
+      ClientConnection* connection = find(id);
+      if (connection == nullptr) continue;
+      MARK("client.slow_reader_closed");
+      ++counters.slow_readers_closed;
+      if (may_tell(RareEvent::kSlowReaderClosed)) {
+        log::warn("client does not take its watch events: closed address={} session=0x{:x}",
+                  connection->peer().text(), static_cast<uint64_t>(connection->session().value));
+      }
+      connection->close();
+    }
+    overflowing_.clear();
+  }
+  if (message.replies.empty()) return;
+  const Now now = clock.now();
+  for (const Reply& reply : message.replies) {
+    if (ClientConnection* connection = find(reply.connection)) {
+      connection->on_reply(applied, reply, now);
+    }
+  }
+  if (watches_last) deliver_changes(*this, applied);
+}
+
+void ShardCore::handle(SyncDone& message) {
+  if (ClientConnection* connection = find(message.connection)) {
+    connection->on_sync_done(message, clock.now());
+  }
+}
+
+void ShardCore::handle(AttachResult& message) {
+  if (ClientConnection* connection = find(message.connection)) {
+    connection->on_attach_result(message, clock.now());
+  }
+}
+
+void ShardCore::handle(LocalReply& message) {
+  if (ClientConnection* connection = find(message.connection)) {
+    connection->on_local_reply(message, clock.now());
+  }
+}
+
+void ShardCore::handle(CloseConnection& message) {
+  if (ClientConnection* connection = find(message.connection)) {
+    log::debug("client connection closed session=0x{:x} reason={}",
+               static_cast<uint64_t>(connection->session().value), message.reason);
+    connection->close();
+  }
+}
+
+void ShardCore::handle(Serving& message) {
+  ASSERT(message.database != nullptr);
+  database = message.database;
+  mode = std::move(message.mode);
+  is_read_only = message.read_only;
+}
+
+void ShardCore::handle(NotServing& message) {
+  // Connections that only ask a four-letter word get their answer.
+  size_t count = 0;
+  for (const auto& connection : slots_) {
+    if (connection == nullptr || connection->is_closed() || connection->is_command()) continue;
+    connection->close(false);
+    ++count;
+  }
+  if (count > 0) log::info("clients disconnected count={} reason={}", count, message.reason);
+  database = nullptr;
+  mode.clear();
+  is_read_only = false;
+  ASSERT(watches.empty());
+}
+
+void ShardCore::handle(InspectReply& message) {
+  if (ClientConnection* connection = find(message.connection)) {
+    connection->on_facts(message.facts.get());
+  }
+}
+
+// ---- limits and time ----
+
+void ShardCore::discharge(size_t bytes) {
+  ASSERT(outstanding_ > 0);
+  ASSERT(queued_bytes_ >= bytes);
+  --outstanding_;
+  queued_bytes_ -= bytes;
+  if (is_large(bytes)) large_bytes_ -= bytes;
+}
+
+bool ShardCore::may_tell(RareEvent event) {
+  int64_t& told_us = told_us_[static_cast<size_t>(event)];
+  const int64_t now_us = clock.now().mono_us;
+  if (now_us - told_us < kMinuteUs) return false;
+  told_us = now_us;
+  return true;
+}
+
+// In the order in which they were paused; a connection that hits the limit again goes to the end.
+void ShardCore::resume_throttled() {
+  if (throttled_.empty() || is_over_limit()) return;
+  ASSERT(scratch_.empty());
+  scratch_.swap(throttled_);
+  size_t next = 0;
+  for (; next < scratch_.size() && !is_over_limit(); ++next) {
+    if (ClientConnection* connection = find(scratch_[next])) connection->resume_after_throttling();
+  }
+  throttled_.insert(throttled_.begin(), scratch_.begin() + static_cast<ptrdiff_t>(next),
+                    scratch_.end());
+  scratch_.clear();
+}
+
+void ShardCore::resume_slow() {
+  if (slow_.empty()) return;
+  ASSERT(scratch_.empty());
+  scratch_.swap(slow_);
+  const Now now = clock.now();
+  for (const ConnectionId id : scratch_) {
+    ClientConnection* connection = find(id);
+    if (connection == nullptr) continue;
+    if (connection->has_drained()) {
+      connection->resume_after_backlog(now);
+    } else {
+      slow_.push_back(id);
+    }
+  }
+  scratch_.clear();
+}
+
+void ShardCore::resume_paused() {
+  resume_slow();
+  resume_throttled();
+}
+
+void ShardCore::on_time(Now now) {
+  if (deadlines.next() <= now.mono_us) {
+    ASSERT(scratch_.empty());
+    deadlines.take_due(now.mono_us, scratch_);
+    for (const ConnectionId id : scratch_) {
+      if (ClientConnection* connection = find(id)) connection->on_deadline(now);
+    }
+    scratch_.clear();
+  }
+  if (!touched_.empty() && now.mono_us >= touch_report_us_) report_touched(now);
+}
+
+// Rule 18: one message for many sessions, at most every quarter of a tick.
+void ShardCore::report_touched(Now now) {
+  TouchSessions message;
+  message.touched.reserve(touched_.size());
+  for (const Touched& touched : touched_) {
+    message.touched.push_back(touched.session);
+    if (ClientConnection* connection = find(touched.connection)) connection->end_touch_period();
+  }
+  touched_.clear();
+  touch_report_us_ = now.mono_us + ms_to_us(config.tick_ms) / 4;
+  if (is_serving()) replica.push(std::move(message));
+}
+
+int64_t ShardCore::next_deadline() const {
+  int64_t deadline = deadlines.next();
+  if (!touched_.empty()) deadline = std::min(deadline, touch_report_us_);
+  for (const ConnectionId id : slow_) {
+    const ClientConnection* connection = find(id);
+    if (connection != nullptr && connection->has_drained()) return 0;
+  }
+  return deadline;
+}
+
+}  // namespace zooid::server

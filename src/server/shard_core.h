@@ -1,0 +1,183 @@
+// What the connections of one shard share: the state they read, the watches, the way to the
+// replica, limits and counters; and what arrives from the replica, handed to the connections in
+// order. Owned by the shard, used on its loop alone.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/server_config.h"
+#include "env/clock.h"
+#include "env/network.h"
+#include "server/client_counters.h"
+#include "server/connection_deadlines.h"
+#include "server/connection_limits.h"
+#include "server/messages.h"
+#include "server/process_facts.h"
+#include "state/auth.h"
+#include "state/watches.h"
+
+namespace zooid::server {
+
+class ClientConnection;
+
+// A connection whose output is not taken: no more of its requests are read from here on …
+inline constexpr size_t kBacklogPauseBytes = 16u << 20;
+// … and it is closed when events and replies to writes add this much on top.
+inline constexpr size_t kBacklogExtraBytes = 48u << 20;
+// Bodies of requests that wait in all queues of a shard; beyond it reading pauses.
+inline constexpr size_t kQueuedBytesMax = 64u << 20;
+// A connection without a session is closed after this time (nio.sessionlessCnxnTimeout).
+inline constexpr int64_t kSessionlessUs = 10'000'000;
+// How long a four-letter word waits for the replica's facts.
+inline constexpr int64_t kFactsWaitUs = 1'000'000;
+static_assert(kBacklogExtraBytes > kBacklogPauseBytes);
+
+// Rare events that are worth a line; each kind at most once a minute.
+enum class RareEvent {
+  kConnectionLimit,
+  kOutstandingLimit,
+  kBacklogLimit,
+  kSlowReaderClosed,
+  kLast
+};
+
+class ShardCore {
+ public:
+  ShardCore(ShardId id, const config::ServerConfig& config, const env::Clock& clock,
+            ReplicaInbox& replica);
+  ~ShardCore();
+  ShardCore(const ShardCore&) = delete;
+  ShardCore& operator=(const ShardCore&) = delete;
+
+  // ---- connections ----
+  // The handler of a new connection; nullptr if a limit is reached.
+  env::StreamHandler* admit(std::unique_ptr<env::Stream> stream);
+  // nullptr if it is gone.
+  ClientConnection* find(ConnectionId id) const;
+  ClientConnection* at_slot(uint32_t slot) const { return slots_[slot].get(); }
+  // For words and tests: in the order of slots.
+  template <class F>
+  void for_each_connection(F f) const;
+  size_t connection_count() const { return limits.total(); }
+  // Frees what was closed since the last call. Never from inside a connection's callback.
+  void bury_closed();
+  void close_all(const std::string& reason);
+
+  // ---- the replica's messages ----
+  // Everything that is in the inbox, in order; then the reads that waited, then the writes that
+  // those held back, then the connections that may read again. Required before the database is
+  // read.
+  void take_messages();
+  void take_messages_if_any() {
+    if (!inbox.empty()) take_messages();
+  }
+
+  // ---- called by connections ----
+  void note_closed(ConnectionId id) { closed_.push_back(id); }
+  void note_ready(ConnectionId id) { ready_.push_back(id); }
+  void note_throttled(ConnectionId id) { throttled_.push_back(id); }
+  void note_slow(ConnectionId id) { slow_.push_back(id); }
+  void note_overflowing(ConnectionId id) { overflowing_.push_back(id); }
+  void note_touched(ConnectionId id, SessionId session, int32_t timeout_ms) {
+    touched_.push_back({id, {session, timeout_ms}});
+  }
+  void charge(size_t bytes) {
+    ++outstanding_;
+    queued_bytes_ += bytes;
+    if (is_large(bytes)) large_bytes_ += bytes;
+  }
+  // Large requests together have a bound of their own (largeRequestMaxBytes); one more would pass
+  // it.
+  bool refuses_large(size_t bytes) const {
+    return is_large(bytes) &&
+           large_bytes_ + bytes > static_cast<size_t>(config.large_request_max_bytes);
+  }
+  void discharge(size_t bytes);
+  bool is_over_limit() const {
+    return outstanding_ >= outstanding_max_ || queued_bytes_ >= kQueuedBytesMax;
+  }
+  size_t outstanding() const { return outstanding_; }
+  int64_t zxid() const { return database->last_zxid().value; }
+  bool is_serving() const { return database != nullptr; }
+  // True once a minute for each kind: the caller logs.
+  bool may_tell(RareEvent event);
+
+  // ---- called by the shard's loop ----
+  void resume_paused();
+  // Closes what is idle, answers words whose facts do not come, reports touched sessions.
+  void on_time(Now now);
+  int64_t next_deadline() const;
+  void reset_connection_counters();
+
+  const ShardId id;
+  const config::ServerConfig& config;
+  const env::Clock& clock;
+  ReplicaInbox& replica;
+  ShardInbox inbox;
+  const state::AuthOptions auth;
+  const state::Database* database = nullptr;  // null: not serving
+  std::string mode;
+  bool is_read_only = false;
+  state::WatchTable watches;
+  ConnectionLimits limits;
+  ConnectionDeadlines deadlines;
+  ShardCounters counters;
+  ProcessFactsFunction process_facts;
+  uint16_t client_port = 0;
+  int64_t trace_mask = 306;  // of gtmk and stmk; without effect
+
+ private:
+  bool is_large(size_t bytes) const {
+    return config.large_request_threshold > 0 &&
+           bytes > static_cast<size_t>(config.large_request_threshold);
+  }
+  struct Touched {
+    ConnectionId connection;
+    TouchSessions::Touched session;
+  };
+  void handle(AppliedTxn& message);
+  void handle(SyncDone& message);
+  void handle(AttachResult& message);
+  void handle(LocalReply& message);
+  void handle(CloseConnection& message);
+  void handle(Serving& message);
+  void handle(NotServing& message);
+  void handle(InspectReply& message);
+  void resume_throttled();
+  void resume_slow();
+  void report_touched(Now now);
+
+  std::vector<std::unique_ptr<ClientConnection>> slots_;
+  std::vector<uint32_t> free_slots_;
+  uint64_t next_serial_ = 1;
+  std::vector<ConnectionId> closed_, ready_, throttled_, slow_, overflowing_;
+  std::vector<ConnectionId> scratch_;
+  std::vector<Touched> touched_;
+  int64_t touch_report_us_ = 0;
+  std::vector<ToShard> messages_;
+  size_t outstanding_ = 0;
+  size_t queued_bytes_ = 0;
+  size_t large_bytes_ = 0;
+  size_t outstanding_max_;
+  std::array<int64_t, static_cast<size_t>(RareEvent::kLast)> told_us_{};
+};
+
+// A connection's id: a serial number above the slot where it lives. The slot is its watcher number.
+inline constexpr int kSlotBits = 24;
+constexpr uint32_t slot_of(ConnectionId id) {
+  return static_cast<uint32_t>(id & ((uint64_t{1} << kSlotBits) - 1));
+}
+
+template <class F>
+void ShardCore::for_each_connection(F f) const {
+  for (const auto& connection : slots_) {
+    if (connection != nullptr) f(*connection);
+  }
+}
+
+}  // namespace zooid::server

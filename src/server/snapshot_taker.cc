@@ -1,0 +1,116 @@
+#include "server/snapshot_taker.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+
+namespace zooid::server {
+namespace {
+
+// The walk pauses while this much waits for the disk.
+constexpr size_t kWorkerBacklogBytesMax = 4u << 20;
+// When it pauses it looks again after this.
+constexpr int64_t kRetryUs = 2'000;
+constexpr size_t kChunkBytes = 64u * 1024;
+
+}  // namespace
+
+SnapshotTaker::SnapshotTaker(ReplicaCore& core) : core_(core) {
+  draw_thresholds();
+}
+
+void SnapshotTaker::draw_thresholds() {
+  const auto count = static_cast<uint64_t>(core_.config.snap_count);
+  const uint64_t bytes = core_.config.snap_size_limit_bytes;
+  txns_threshold_ = count / 2 + core_.random.below(count / 2 + 1);
+  bytes_threshold_ = bytes / 2 + core_.random.below(bytes / 2 + 1);
+}
+
+bool SnapshotTaker::is_due() const {
+  if (active_) return false;
+  return core_.txns_since_snapshot > txns_threshold_ ||
+         (core_.config.snap_size_limit_bytes > 0 && core_.bytes_since_snapshot > bytes_threshold_);
+}
+
+void SnapshotTaker::begin() {
+  ASSERT(!active_);
+  active_ = true;
+  ++id_;
+  core_.txns_since_snapshot = 0;
+  core_.bytes_since_snapshot = 0;
+  draw_thresholds();
+  walk_ = std::make_unique<state::SnapshotWalk>(*core_.database);
+  core_.snapshots.submit(storage::SnapshotBegin{id_, walk_->zxid()});
+  deadline_us_ = 0;
+}
+
+void SnapshotTaker::start() {
+  installing_ = false;
+  core_.log.submit(storage::RollLog{});
+  begin();
+}
+
+void SnapshotTaker::install() {
+  installing_ = true;
+  begin();
+}
+
+void SnapshotTaker::publish() {
+  ASSERT(active_ && installing_);
+  core_.snapshots.submit(storage::SnapshotPublish{id_});
+}
+
+void SnapshotTaker::abort() {
+  if (!active_) return;
+  walk_.reset();
+  core_.snapshots.submit(storage::SnapshotAbort{id_});
+  active_ = false;
+  deadline_us_ = kNever;
+}
+
+void SnapshotTaker::step(Now now) {
+  if (walk_ == nullptr || now.mono_us < deadline_us_) return;
+  if (core_.snapshots.backlog() > kWorkerBacklogBytesMax) {
+    deadline_us_ = now.mono_us + kRetryUs;
+    return;
+  }
+  std::string bytes;
+  bytes.reserve(kChunkBytes + 4096);
+  const bool is_complete = walk_->step(bytes, 256, kChunkBytes);
+  core_.snapshots.submit(storage::SnapshotChunk{id_, std::move(bytes)});
+  deadline_us_ = 0;  // again at the next wake-up, at once
+  if (!is_complete) return;
+  walk_.reset();
+  deadline_us_ = kNever;
+  storage::SnapshotEnd end{id_, core_.config.digest_enabled, core_.database->last_zxid(),
+                           static_cast<int64_t>(core_.database->tree().digest())};
+  // A leader's state is fuzzy itself, up to a zxid that only the leader knows. Zero says so: every
+  // reader ignores a digest of before the snapshot's beginning.
+  if (installing_) {
+    end.digest_zxid = Zxid{0};
+    end.digest = 0;
+  }
+  core_.snapshots.submit(end);
+  if (!installing_) core_.snapshots.submit(storage::SnapshotPublish{id_});
+}
+
+SnapshotTaker::Event SnapshotTaker::on_completion(const storage::SnapshotCompletion& completion) {
+  using What = storage::SnapshotCompletion::What;
+  if (!active_ || completion.id != id_) return Event::kNone;
+  switch (completion.what) {
+    case What::kDurable:
+      return installing_ ? Event::kDurable : Event::kNone;
+    case What::kPublished:
+      active_ = false;
+      log::info("snapshot written zxid=0x{:x}", completion.zxid.value);
+      return Event::kPublished;
+    case What::kFailed:
+      active_ = false;
+      walk_.reset();
+      deadline_us_ = kNever;
+      log::warn("snapshot failed zxid=0x{:x}: {}", completion.zxid.value, completion.error.message);
+      return Event::kFailed;
+  }
+  return Event::kNone;
+}
+
+}  // namespace zooid::server

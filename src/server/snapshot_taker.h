@@ -1,0 +1,49 @@
+// Takes snapshots: walks the database in slices on the replica's loop and hands the bytes to the
+// snapshot worker. A normal snapshot rolls the log first and is published as soon as it is durable;
+// one that installs a leader's state waits for the follower to cut the log
+// (storage/snapshot_worker.h).
+#pragma once
+
+#include <memory>
+
+#include "server/replica_core.h"
+
+namespace zooid::server {
+
+class SnapshotTaker {
+ public:
+  explicit SnapshotTaker(ReplicaCore& core);
+
+  // True when enough was logged since the last one (snapCount and snapSizeLimitInKb with their
+  // random halves) and none is being taken.
+  bool is_due() const;
+  void start();    // a normal snapshot of core.database
+  void install();  // the same, held back until publish()
+  void publish();
+  // Drops the one in progress: its database goes away, or its role ended.
+  void abort();
+  // One slice if the worker keeps up.
+  void step(Now now);
+  int64_t next_deadline() const { return deadline_us_; }
+  bool is_active() const { return active_; }
+
+  enum class Event { kNone, kDurable, kPublished, kFailed };
+  // Completions of others than the current snapshot give kNone. kDurable is given for installs
+  // only.
+  Event on_completion(const storage::SnapshotCompletion& completion);
+
+ private:
+  void begin();
+  void draw_thresholds();
+
+  ReplicaCore& core_;
+  std::unique_ptr<state::SnapshotWalk> walk_;
+  bool active_ = false;  // from begin until published, failed or aborted
+  bool installing_ = false;
+  uint64_t id_ = 0;
+  int64_t deadline_us_ = kNever;
+  uint64_t txns_threshold_ = 0;
+  uint64_t bytes_threshold_ = 0;
+};
+
+}  // namespace zooid::server

@@ -1,0 +1,91 @@
+// The whole ensemble in one thread: servers, clients, the network between them. Time passes in
+// run_for_us() alone.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "env/memory_network.h"
+#include "sim/ensemble_checker.h"
+#include "sim/history.h"
+#include "sim/options.h"
+#include "sim/sim_server.h"
+#include "sim/timeline.h"
+#include "sim/violation.h"
+#include "sim/workload.h"
+
+namespace zooid::sim {
+
+// Drawn by the seed: small, so that rare paths are common.
+struct Limits {
+  int64_t tick_ms = 200;
+  int32_t init_limit = 10;
+  int32_t sync_limit = 4;
+  int32_t snap_count = 100'000;
+  int32_t commit_log_count = 500;
+  int32_t outstanding = 1'000;
+  uint64_t preallocate_bytes = 16 * 1024;
+  double snapshot_size_factor = 0.33;
+  bool digest_enabled = true;
+  bool end_election_early = true;
+  std::string text() const;
+};
+Limits draw_limits(Random& random);
+
+class Cluster {
+ public:
+  Cluster(const SimOptions& options, Verdict& verdict);
+  ~Cluster();
+
+  // Runs until that much time has passed or a checker objects.
+  void run_for_us(int64_t duration_us);
+  int64_t now_us() const { return network_.now_us(); }
+
+  // A server that cannot be started is a violation.
+  void start(SimServer& server);
+  void start_later(SimServer& server);
+  void stop_clients();
+  // Shows the checker what a serving server has in its files.
+  void read_log(SimServer& server);
+  bool clients_are_quiet() const;
+  // All servers serve, with the same last zxid.
+  bool is_at_rest() const;
+  // What each server is and has, for violations.
+  std::string servers_text() const;
+  // Everything that can be repaired is: the network, disks, clocks, servers that are down.
+  void heal();
+
+  env::MemoryNetwork& network() { return network_; }
+  std::vector<std::unique_ptr<SimServer>>& servers() { return servers_; }
+  std::vector<std::unique_ptr<Workload>>& clients() { return clients_; }
+  const std::vector<env::MemoryHost*>& client_hosts() const { return client_hosts_; }
+  // The established leader of the newest epoch, null if there is none.
+  SimServer* leader();
+  const Limits& limits() const { return limits_; }
+  const History& history() const { return history_; }
+  EnsembleChecker& checker() { return checker_; }
+  Timeline& timeline() { return timeline_; }
+  uint64_t trace_hash() const;
+  // For everything that begins later with chance.
+  Random fork_random() { return Random(random_.next()); }
+
+ private:
+  config::ServerConfig config_for(int id, const zab::Membership& membership) const;
+  void observe_wake_ups();
+  void purge_later();
+
+  Verdict& verdict_;
+  Random random_;
+  const Limits limits_;
+  env::MemoryNetwork network_;
+  Timeline timeline_;
+  EnsembleChecker checker_;
+  History history_;
+  std::vector<std::unique_ptr<SimServer>> servers_;
+  std::map<const env::MemoryHost*, SimServer*> server_of_host_;
+  std::vector<env::MemoryHost*> client_hosts_;
+  std::vector<std::unique_ptr<Workload>> clients_;
+};
+
+}  // namespace zooid::sim

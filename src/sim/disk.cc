@@ -1,0 +1,123 @@
+#include "sim/disk.h"
+
+#include "base/assert.h"
+
+namespace zooid::sim {
+
+using env::MemoryFileSystem;
+
+Disk::Disk(uint64_t seed)
+    : random_(seed), files_(std::make_unique<MemoryFileSystem>(random_.next())) {
+  attach();
+}
+
+void Disk::attach() {
+  crash_at_ = UINT64_MAX;
+  reached_ = nullptr;
+  image_.reset();
+  files_->set_observer(
+      [this](const MemoryFileSystem::Operation& operation) { on_operation(operation); });
+  files_->set_fault([this](const MemoryFileSystem::Operation&) { return fault(); });
+}
+
+std::optional<Error> Disk::fault() {
+  if (is_dying_) return Error{Error::Kind::kOther, "the process is gone"};
+  if (failing_one_in_ == 0 || !random_.one_in(failing_one_in_)) return std::nullopt;
+  return Error{Error::Kind::kOther, "input/output error"};
+}
+
+void Disk::begin_kill() {
+  ASSERT(!is_crash_begun());
+  crash_at_ = UINT64_MAX;
+  reached_ = nullptr;
+  is_dying_ = true;
+}
+
+void Disk::finish_kill() {
+  ASSERT(is_dying_);
+  files_->end_process();
+  is_dying_ = false;
+}
+
+bool Disk::damage() {
+  constexpr const char* kDirectory = "/data/version-2";
+  const auto names = files_->list(kDirectory);
+  if (!names) return false;
+  std::vector<std::string> paths;
+  for (const std::string& name : *names) {
+    const bool has_checksums = name.starts_with("log.") || name.starts_with("snapshot.");
+    if (has_checksums) paths.push_back(std::string(kDirectory) + "/" + name);
+  }
+  if (paths.empty()) return false;
+  // The newest log is the one that a start reads in any case.
+  std::string path = paths[random_.below(paths.size())];
+  if (random_.one_in(2)) {
+    const auto is_log = [](const std::string& name) { return name.contains("/log."); };
+    for (const std::string& one : paths) {
+      if (is_log(one) && (!is_log(path) || one > path)) path = one;
+    }
+  }
+  const auto file = files_->open(path, env::OpenMode::kRead);
+  const uint64_t size = file ? (*file)->size().value_or(0) : 0;
+  if (size == 0) return false;
+  damaged_path_ = path;
+  // Most of a log is padding.
+  char byte = 0;
+  for (int tries = 0; byte == 0 && tries < 12; ++tries) {
+    damaged_offset_ = random_.below(size);
+    if (!(*file)->read_at(damaged_offset_, {&byte, 1})) return false;
+  }
+  damaged_bit_ = static_cast<int>(random_.below(8));
+  return files_->flip_bit(damaged_path_, damaged_offset_, damaged_bit_);
+}
+
+void Disk::repair() {
+  if (!damaged_path_.empty()) files_->flip_bit(damaged_path_, damaged_offset_, damaged_bit_);
+  damaged_path_.clear();
+}
+
+void Disk::on_operation(const MemoryFileSystem::Operation& operation) {
+  ++operations_;
+  const uint64_t what = (static_cast<uint64_t>(operation.kind) << 56) ^ operation.bytes;
+  trace_hash_ = (trace_hash_ ^ what) * 0x100000001b3ull;
+  if (operations_ < crash_at_) return;
+  const auto survivors = random_.one_in(2) ? MemoryFileSystem::Survivors::kSubset
+                                           : MemoryFileSystem::Survivors::kPrefix;
+  begin_crash(survivors);
+  ASSERT(image_ != nullptr);
+  reached_();
+}
+
+void Disk::begin_crash(MemoryFileSystem::Survivors survivors) {
+  crash_at_ = UINT64_MAX;
+  if (image_ == nullptr) image_ = files_->after_crash(survivors, random_.next());
+}
+
+void Disk::plan_crash(uint64_t operations, std::function<void()> reached) {
+  ASSERT(operations > 0);
+  crash_at_ = operations_ + operations;
+  reached_ = std::move(reached);
+}
+
+void Disk::finish_crash() {
+  ASSERT(image_ != nullptr);
+  former_ = std::exchange(files_, std::move(image_));
+  former_->set_observer(nullptr);
+  former_->set_fault(nullptr);
+  attach();
+}
+
+void Disk::wipe() {
+  former_ = std::exchange(files_, std::make_unique<MemoryFileSystem>(random_.next()));
+  former_->set_observer(nullptr);
+  former_->set_fault(nullptr);
+  damaged_path_.clear();
+  attach();
+}
+
+void Disk::set_full(bool is_full) {
+  is_full_ = is_full;
+  files_->set_capacity(is_full ? files_->used_bytes() : UINT64_MAX);
+}
+
+}  // namespace zooid::sim

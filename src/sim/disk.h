@@ -1,0 +1,76 @@
+// A server's disk: it outlives the processes that use it. A crash of the machine loses what was not
+// synced, also in the middle of a worker's step; a crash of the process loses nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/random.h"
+#include "env/memory_file_system.h"
+
+namespace zooid::sim {
+
+class Disk {
+ public:
+  explicit Disk(uint64_t seed);
+
+  env::MemoryFileSystem& files() { return *files_; }
+
+  // The state that a crash leaves is the one of this moment, whatever the dying process still does.
+  // finish_crash() takes it, when the process has been destroyed.
+  void begin_crash(env::MemoryFileSystem::Survivors survivors);
+  // The same after that many further operations. `reached` is called then: its receiver has to end
+  // the process before anybody hears of what comes after.
+  void plan_crash(uint64_t operations, std::function<void()> reached);
+  bool is_crash_begun() const { return image_ != nullptr; }
+  void finish_crash();
+  // The process is killed between two operations: nothing that its end still does reaches the disk,
+  // and what it wrote stays as synced as it was.
+  void begin_kill();
+  void finish_kill();
+  // Everything is gone, as with a new disk.
+  void wipe();
+
+  // While the disk is full every write that needs space fails.
+  void set_full(bool is_full);
+  // While it is failing, one operation of so many ends with an error and has no effect; 0: none.
+  void set_failing(uint64_t one_in) { failing_one_in_ = one_in; }
+
+  bool is_in_trouble() const { return failing_one_in_ > 0 || is_full_; }
+
+  // Flips a bit of some log or snapshot file, which their checksums must notice; false if there is
+  // none. What it was, until it is repaired or the disk is wiped.
+  bool damage();
+  // Puts the bit right again, if it is still there.
+  void repair();
+  const std::string& damaged_path() const { return damaged_path_; }
+
+  uint64_t operations() const { return operations_; }
+  uint64_t trace_hash() const { return trace_hash_; }
+
+ private:
+  void attach();
+  std::optional<Error> fault();
+  void on_operation(const env::MemoryFileSystem::Operation& operation);
+
+  Random random_;
+  std::unique_ptr<env::MemoryFileSystem> files_;
+  std::unique_ptr<env::MemoryFileSystem> image_;  // after the planned crash
+  // Files of a process that has not been destroyed yet look at these.
+  std::unique_ptr<env::MemoryFileSystem> former_;
+  uint64_t operations_ = 0;
+  uint64_t crash_at_ = UINT64_MAX;
+  std::function<void()> reached_;
+  uint64_t trace_hash_ = 0;
+  bool is_dying_ = false;
+  bool is_full_ = false;
+  uint64_t failing_one_in_ = 0;
+  std::string damaged_path_;  // empty: none
+  uint64_t damaged_offset_ = 0;
+  int damaged_bit_ = 0;
+};
+
+}  // namespace zooid::sim

@@ -1,0 +1,36 @@
+// What a run of the simulator is asked for.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/planted_bug.h"
+
+namespace zooid::sim {
+
+enum class FaultLevel {
+  kNone,
+  kSome,
+  kMany,
+  kMixed,  // kSome for odd seeds, kMany for even ones
+};
+
+enum class OperationSet {
+  kBasic,  // create, delete, set, get, exists, children, sync, multi, one-shot watches
+  kAll,    // also ACLs, containers, nodes with a time to live, persistent watches, multiRead, …
+};
+
+struct SimOptions {
+  uint64_t seed = 1;
+  int servers = 3;
+  int clients = 8;
+  int64_t seconds = 60;  // of the first phase, with faults
+  FaultLevel faults = FaultLevel::kSome;
+  OperationSet operations = OperationSet::kAll;
+  // Of a build that has them; anything else than kNone is an error in others.
+  PlantedBug planted = PlantedBug::kNone;
+  // Also keeps every message, decoded, for the story of a failure. Changes nothing else.
+  bool with_messages = false;
+};
+
+}  // namespace zooid::sim

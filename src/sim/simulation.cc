@@ -1,0 +1,173 @@
+#include "sim/simulation.h"
+
+#include <algorithm>
+
+#include "base/planted_bug.h"
+#include "sim/cluster.h"
+#include "sim/nemesis.h"
+#include "sim/reply_checker.h"
+#include "sim/tree_checker.h"
+#include "sim/watch_checker.h"
+
+namespace zooid::sim {
+namespace {
+
+// After healing each client has to get a write through within this time.
+constexpr int64_t kProgressBoundUs = 60'000'000;
+constexpr int64_t kRestBoundUs = 60'000'000;
+constexpr int64_t kStepUs = 100'000;
+constexpr int64_t kStoryUs = 3'000'000;
+
+FaultLevel level_of(const SimOptions& options) {
+  if (options.faults != FaultLevel::kMixed) return options.faults;
+  return options.seed % 2 == 0 ? FaultLevel::kMany : FaultLevel::kSome;
+}
+
+class Simulation {
+ public:
+  explicit Simulation(const SimOptions& options)
+      : options_(options),
+        cluster_(options, verdict_),
+        nemesis_(cluster_, level_of(options), options.seconds * 500'000, cluster_.fork_random()) {}
+
+  Report run() {
+    for (const auto& server : cluster_.servers()) cluster_.start(*server);
+    const int64_t end_us = options_.seconds * 1'000'000;
+    while (verdict_.is_ok() && cluster_.now_us() < end_us) {
+      nemesis_.act();
+      cluster_.run_for_us(kStepUs);
+    }
+    if (verdict_.is_ok()) demand_progress();
+    if (verdict_.is_ok()) come_to_rest();
+    check_history();
+    return report();
+  }
+
+ private:
+  void demand_progress() {
+    nemesis_.stop();
+    cluster_.heal();
+    const int64_t healed_us = cluster_.now_us();
+    cluster_.timeline().note("world", "everything is repaired");
+    const auto has_progress = [&] {
+      return std::ranges::all_of(cluster_.clients(), [&](const auto& client) {
+        return client->last_write_us() > healed_us;
+      });
+    };
+    while (verdict_.is_ok() && !has_progress()) {
+      cluster_.run_for_us(kStepUs);
+      if (cluster_.now_us() - healed_us < kProgressBoundUs) continue;
+      verdict_.fail(cluster_.now_us(), "progress after faults",
+                    "not every client could write within {} s", kProgressBoundUs / 1'000'000);
+    }
+    recovery_us_ = cluster_.now_us() - healed_us;
+  }
+
+  // Nobody asks for anything more: all servers get the same state.
+  void come_to_rest() {
+    cluster_.stop_clients();
+    const int64_t stopped_us = cluster_.now_us();
+    int quiet_steps = 0;
+    while (verdict_.is_ok() && quiet_steps < 5) {
+      cluster_.run_for_us(kStepUs);
+      const bool is_quiet = cluster_.clients_are_quiet() && cluster_.is_at_rest();
+      quiet_steps = is_quiet ? quiet_steps + 1 : 0;
+      if (cluster_.now_us() - stopped_us < kRestBoundUs) continue;
+      verdict_.fail(cluster_.now_us(), "the ensemble comes to rest", "clients quiet: {}; {}",
+                    cluster_.clients_are_quiet(), cluster_.servers_text());
+    }
+  }
+
+  void check_history() {
+    if (!verdict_.is_ok()) return;
+    for (const auto& server : cluster_.servers()) cluster_.read_log(*server);
+    if (cluster_.checker().unseen_count() > 0) return;  // every disk that had them was wiped
+    ReplyChecker replies(cluster_.history(), cluster_.checker().committed(),
+                         cluster_.limits().tick_ms, verdict_);
+    replies.check();
+    check_watches(cluster_.history(), replies.changes(), verdict_);
+    for (const auto& server : cluster_.servers()) {
+      check_tree(*server, replies.model(), cluster_.now_us(), verdict_);
+    }
+  }
+
+  Report report() {
+    Report report;
+    report.options = options_;
+    report.limits = cluster_.limits().text();
+    Totals& totals = report.totals;
+    for (const Operation& operation : cluster_.history().operations) {
+      totals.operations += operation.is_answered() ? 1 : 0;
+      totals.writes += operation.is_ok() && is_write(operation.type) ? 1 : 0;
+    }
+    totals.events = cluster_.history().events.size();
+    totals.sessions = cluster_.history().sessions.size();
+    totals.committed = cluster_.checker().committed_count();
+    totals.elections = cluster_.checker().elections();
+    totals.truncations = cluster_.checker().cut_txns();
+    totals.snapshot_syncs = cluster_.checker().snapshot_syncs();
+    totals.crashes = nemesis_.figures().crashes;
+    totals.partitions = nemesis_.figures().partitions;
+    totals.faults = nemesis_.figures().faults;
+    totals.recovery_us = recovery_us_;
+    totals.simulated_us = cluster_.now_us();
+    report.trace_hash = cluster_.trace_hash();
+    report.violation = verdict_.violation();
+    if (report.violation) {
+      const int64_t end_us = report.violation->time_us + kStoryUs / 6;
+      report.story = cluster_.timeline().text(end_us, kStoryUs);
+      report.diagram = cluster_.timeline().diagram(end_us, kStoryUs);
+    }
+    return report;
+  }
+
+  const SimOptions options_;
+  Verdict verdict_;
+  Cluster cluster_;
+  Nemesis nemesis_;
+  int64_t recovery_us_ = 0;
+};
+
+}  // namespace
+
+Totals& Totals::operator+=(const Totals& other) {
+  operations += other.operations;
+  writes += other.writes;
+  events += other.events;
+  sessions += other.sessions;
+  committed += other.committed;
+  elections += other.elections;
+  crashes += other.crashes;
+  partitions += other.partitions;
+  faults += other.faults;
+  truncations += other.truncations;
+  snapshot_syncs += other.snapshot_syncs;
+  recovery_us = std::max(recovery_us, other.recovery_us);
+  simulated_us += other.simulated_us;
+  return *this;
+}
+
+std::string Totals::text() const {
+  return fmt::format(
+      "operations={} writes={} committed={} events={} sessions={} elections={} crashes={} "
+      "partitions={} faults={} truncated={} snapshot-syncs={} slowest-recovery={:.1f}s "
+      "simulated={:.1f}s operations-per-simulated-second={}",
+      operations, writes, committed, events, sessions, elections, crashes, partitions, faults,
+      truncations, snapshot_syncs, static_cast<double>(recovery_us) / 1e6,
+      static_cast<double>(simulated_us) / 1e6, operations_per_second());
+}
+
+Report simulate(const SimOptions& options) {
+  plant(options.planted);
+  return Simulation(options).run();
+}
+
+std::string repeat_command(const SimOptions& options) {
+  constexpr const char* kLevels[] = {"none", "some", "many", "mixed"};
+  return fmt::format("zooid sim --seed {} --servers {} --clients {} --seconds {} --faults {}{}",
+                     options.seed, options.servers, options.clients, options.seconds,
+                     kLevels[static_cast<int>(options.faults)],
+                     options.operations == OperationSet::kBasic ? " --operations basic" : "");
+}
+
+}  // namespace zooid::sim

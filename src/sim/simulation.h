@@ -1,0 +1,49 @@
+// One run: a seed, two phases, a verdict. First faults and safety; then everything is repaired and
+// the ensemble has to make progress, and to come to rest, within a bound of virtual time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "sim/options.h"
+#include "sim/violation.h"
+
+namespace zooid::sim {
+
+struct Totals {
+  uint64_t operations = 0;  // answered
+  uint64_t writes = 0;      // acknowledged
+  uint64_t events = 0;
+  uint64_t sessions = 0;
+  uint64_t committed = 0;
+  uint64_t elections = 0;  // established leaders
+  uint64_t crashes = 0;
+  uint64_t partitions = 0;
+  uint64_t faults = 0;       // of every kind
+  uint64_t truncations = 0;  // transactions cut from a history
+  uint64_t snapshot_syncs = 0;
+  int64_t recovery_us = 0;  // the longest wait for progress after healing
+  int64_t simulated_us = 0;
+  int64_t operations_per_second() const {
+    return simulated_us == 0 ? 0 : static_cast<int64_t>(operations) * 1'000'000 / simulated_us;
+  }
+  Totals& operator+=(const Totals& other);
+  std::string text() const;
+};
+
+struct Report {
+  SimOptions options;
+  std::string limits;
+  Totals totals;
+  uint64_t trace_hash = 0;
+  std::optional<Violation> violation;
+  std::string story;    // around the violation, empty without one
+  std::string diagram;  // the same for Mermaid
+};
+
+Report simulate(const SimOptions& options);
+// The command that repeats a run.
+std::string repeat_command(const SimOptions& options);
+
+}  // namespace zooid::sim

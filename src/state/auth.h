@@ -1,0 +1,41 @@
+// Who a connection is and what an ACL lets it do (client-protocol 8).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/error_code.h"
+#include "wire/records.h"
+
+namespace zooid::state {
+
+struct AuthOptions {
+  bool skip_acl = false;                  // skipACL=yes
+  std::string super_digest;               // DigestAuthenticationProvider.superDigest, "super:…"
+  std::string digest_algorithm = "SHA1";  // DigestAuthenticationProvider.digestAlg
+};
+
+// The identities that an auth packet adds, in order (super before the digest id); nullopt: unknown
+// scheme or refused, AUTHFAILED. `remote_ip` is the connection's numeric address.
+std::optional<std::vector<wire::Id>> authenticate(const AuthOptions& options,
+                                                  std::string_view scheme, std::string_view auth,
+                                                  std::string_view remote_ip);
+
+// "user:password" -> "user:base64(hash)".
+std::string digest_id(std::string_view user_and_password, std::string_view algorithm);
+
+// The ACLs to be stored for what a client sent (8.3): duplicates removed, scheme auth replaced.
+// nullopt: INVALIDACL.
+std::optional<wire::AclList> fix_up_acl(const wire::AclList& acl, bool acl_is_null,
+                                        const std::vector<wire::Id>& ids);
+
+// The name that whoAmI shows: of a digest only the user, "" for a scheme nobody can log in by.
+std::string_view user_name(const wire::Id& id);
+
+// Does some ACL give one of the wanted permissions to one of the ids (8.4)?
+bool acl_allows(const AuthOptions& options, const wire::AclList& acl, int32_t wanted_perms,
+                const std::vector<wire::Id>& ids);
+
+}  // namespace zooid::state

@@ -1,0 +1,178 @@
+#include "storage/log_appender.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "base/planted_bug.h"
+#include "storage/log_file.h"
+#include "storage/log_reader.h"
+
+namespace zooid::storage {
+namespace {
+
+constexpr uint64_t kFillStepBytes = 1u << 20;
+
+}  // namespace
+
+Result<> LogAppender::append(std::string_view entries, Zxid first) {
+  ASSERT(!entries.empty());
+  ASSERT(!sync_failure_);
+  TRY(undo());
+  if (is_roll_wanted_) close_file();
+  const bool is_new_file = file_ == nullptr;
+  if (auto written = write(entries, first); !written) {
+    MARK("storage.append_failed");
+    if (auto undone = undo(); !undone) {
+      log::warn("the log cannot be cut back yet: {}", undone.error().message);
+    }
+    return written;
+  }
+  TRY(sync_batch(is_new_file));
+  position_ += entries.size();
+  allocated_ = std::max(allocated_, position_);
+  undo_.reset();
+  if (options_.size_limit_bytes > 0 && position_ >= options_.size_limit_bytes) roll();
+  return {};
+}
+
+// Sets undo_ before it touches the disk; append() takes it back when all is durable.
+Result<> LogAppender::write(std::string_view entries, Zxid first) {
+  if (file_ == nullptr) {
+    TRY(start_file(first));
+  } else {
+    undo_ = Undo{path_, position_};
+  }
+  return file_->write_at(position_, entries);
+}
+
+Result<> LogAppender::start_file(Zxid first) {
+  path_ = options_.log_directory + "/" + log_file_name(first);
+  undo_ = Undo{path_, 0};
+  TRY_VALUE(file, files_.open(path_, env::OpenMode::kTruncate));
+  std::string header;
+  append_log_header(header);
+  TRY(file->write_at(0, header));
+  file_ = std::move(file);
+  position_ = allocated_ = kLogHeaderBytes;
+  is_roll_wanted_ = false;
+  can_fill_ahead_ = options_.preallocate_bytes > 0;
+  return {};
+}
+
+// A failure is remembered: it ends the process.
+Result<> LogAppender::sync(env::File& file) {
+  auto synced = file.sync();
+  if (!synced) sync_failure_ = synced.error();
+  return synced;
+}
+
+Result<> LogAppender::sync_batch(bool is_new_file) {
+  if (!options_.force_sync || is_planted(PlantedBug::kAckBeforeSync)) return {};
+  const int64_t begun = options_.monotonic_us ? options_.monotonic_us() : 0;
+  TRY(sync(*file_));
+  if (is_new_file && !is_planted(PlantedBug::kNameNotSynced)) {
+    // Without its name the file would be lost with all that is in it.
+    auto synced = files_.sync_directory(options_.log_directory);
+    if (!synced) {
+      sync_failure_ = synced.error();
+      return synced;
+    }
+  }
+  const int64_t ended = options_.monotonic_us ? options_.monotonic_us() : 0;
+  last_sync_us_ = static_cast<uint64_t>(std::max<int64_t>(ended - begun, 0));
+  return {};
+}
+
+Result<> LogAppender::undo() {
+  if (!undo_) return {};
+  const Undo undo = *undo_;
+  // Entries follow only behind the cut, so the open file can go on being used.
+  if (undo.size == 0 || file_ == nullptr || undo.path != path_) file_.reset();
+  TRY(undo_on_disk(undo));
+  allocated_ = position_;
+  undo_.reset();
+  MARK("storage.log_cut_back");
+  return {};
+}
+
+Result<> LogAppender::undo_on_disk(const Undo& undo) {
+  if (!files_.exists(undo.path)) return {};
+  if (undo.size == 0) return remove_file(undo.path);
+  TRY_VALUE(file, files_.open(undo.path, env::OpenMode::kReadWrite));
+  TRY(file->truncate(undo.size));
+  TRY(sync(*file));
+  return {};
+}
+
+Result<> LogAppender::remove_file(const std::string& path) {
+  TRY(files_.remove(path));
+  return files_.sync_directory(options_.log_directory);
+}
+
+// The padding is given back: files that are full only cost readers time with it.
+void LogAppender::close_file() {
+  if (file_ != nullptr && allocated_ > position_) {
+    if (auto cut = file_->truncate(position_); !cut) MARK("storage.padding_kept");
+  }
+  file_.reset();
+  is_roll_wanted_ = false;
+}
+
+void LogAppender::fill_ahead(bool and_sync) {
+  const uint64_t step = std::min(kFillStepBytes, options_.preallocate_bytes);
+  if (file_ == nullptr || undo_ || is_roll_wanted_ || !can_fill_ahead_ || step == 0) return;
+  ASSERT(allocated_ >= position_);
+  if (allocated_ - position_ >= step / 2) return;
+  static const std::string zeros(kFillStepBytes, '\0');
+  const auto filled = file_->write_at(allocated_, std::string_view(zeros).substr(0, step));
+  if (!filled) {
+    // What was written of them may be used; no more is asked of this file.
+    MARK("storage.fill_ahead_failed");
+    can_fill_ahead_ = false;
+    log::warn("log file is not filled ahead: {}", filled.error().message);
+  }
+  allocated_ += filled ? step : 0;
+  if (!and_sync || !filled || !options_.force_sync) return;
+  if (!sync(*file_)) MARK("storage.fill_ahead_not_synced");
+}
+
+// Later files go first, the newest one first and each durably, so that a crash in between leaves a
+// log without a gap.
+Result<Zxid> LogAppender::truncate(Zxid to) {
+  TRY(undo());
+  close_file();
+  TRY_VALUE(logs, list_log_files(files_, options_.log_directory));
+  while (!logs.empty()) {
+    const std::string path = options_.log_directory + "/" + logs.back().name;
+    if (logs.back().zxid <= to) {
+      Zxid last;
+      TRY_VALUE(has_entries, cut_file(path, to, last));
+      if (has_entries) return last;
+    }
+    TRY(remove_file(path));
+    logs.pop_back();
+  }
+  return Zxid{0};
+}
+
+// False if nothing of the file is to be kept.
+Result<bool> LogAppender::cut_file(const std::string& path, Zxid to, Zxid& last) {
+  TRY_VALUE(reader, LogFileReader::open(files_, path));
+  uint64_t end = 0;
+  while (true) {
+    TRY_VALUE(is_entry, reader.next());
+    if (!is_entry || reader.zxid() > to) break;
+    end = reader.entry_end();
+    last = reader.zxid();
+  }
+  if (end == 0) return false;
+  if (end == reader.file_bytes()) return true;
+  TRY_VALUE(file, files_.open(path, env::OpenMode::kReadWrite));
+  TRY(file->truncate(end));
+  TRY(sync(*file));
+  return true;
+}
+
+}  // namespace zooid::storage

@@ -1,0 +1,65 @@
+// Replays a server's log behind a snapshot and judges the log's end and its seams (rule 8). Part of
+// recovery.
+#pragma once
+
+#include <deque>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "storage/log_file.h"
+#include "storage/log_reader.h"
+
+namespace zooid::storage {
+
+class LogReplay {
+ public:
+  // Applies what is behind the database's last zxid to it.
+  LogReplay(env::FileSystem& files, const std::string& directory, state::Database& database,
+            size_t recent_max)
+      : files_(files), directory_(directory), database_(database), recent_max_(recent_max) {}
+
+  // Zxids that the log must hold: of newer snapshots that could not be read.
+  void require(Zxid zxid) { required_.insert(zxid); }
+  // Cuts a torn end. kCorrupt: damage, a gap, or not all that is required is there.
+  Result<> run(const std::vector<LogFileName>& logs);
+
+  std::deque<LoggedTxn> take_recent();
+  std::vector<std::string> take_notes() { return std::move(notes_); }
+  uint64_t txns() const { return txns_; }
+
+ private:
+  Result<> replay_file(const LogFileName& log, bool is_last);
+  Result<> replay_entry(const LogFileReader& reader, const LogFileName& log);
+  Result<> judge_end(LogFileReader& reader, const LogFileName& log, bool is_last);
+  Result<> cut(LogFileReader& reader, const LogFileName& log, uint64_t entries);
+  void remember(Zxid zxid, std::string_view txn);
+  std::unexpected<Error> damaged(const LogFileName& log, uint64_t offset,
+                                 std::string_view what) const;
+
+  env::FileSystem& files_;
+  const std::string& directory_;
+  state::Database& database_;
+  const size_t recent_max_;
+  std::set<Zxid> required_;
+  std::vector<std::string> notes_;
+  uint64_t txns_ = 0;
+  // The newest file before the last one that ends in something else than padding. A server that
+  // does not cut a torn end, as ZooKeeper does not, leaves that; so does damage to the last entry.
+  struct TornFile {
+    LogFileName log;
+    uint64_t offset;
+    const char* what;
+  };
+  std::optional<TornFile> torn_;
+
+  // A ring of the newest ones; its strings are used again and again.
+  struct Recent {
+    Zxid zxid;
+    std::string txn;
+  };
+  std::vector<Recent> recent_;
+  size_t recent_next_ = 0;
+};
+
+}  // namespace zooid::storage

@@ -1,0 +1,248 @@
+#include "storage/log_worker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "base/planted_bug.h"
+#include "storage/epoch_files.h"
+#include "storage/log_appender.h"
+#include "storage/log_file.h"
+
+namespace zooid::storage {
+namespace {
+
+constexpr int kExitSyncFailed = 74;  // EX_IOERR
+
+// Not an ordinary exit: no destructor may write anything more.
+void die_of_failed_sync(const Error& error) {
+  std::fprintf(stderr, "FATAL: transaction log cannot be synced, its state is unknown: %s\n",
+               error.message.c_str());
+  std::_Exit(kExitSyncFailed);
+}
+
+// Read from any thread, written by the worker's: single numbers, no order between them.
+struct AtomicFigures {
+  std::atomic<uint64_t> syncs{0}, appended_txns{0}, appended_bytes{0}, sync_us_total{0},
+      sync_us_max{0}, slow_syncs{0};
+};
+
+void add(std::atomic<uint64_t>& figure, uint64_t value) {
+  figure.store(figure.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+struct LogWorker::Parts {
+  Parts(env::FileSystem& file_system, LogOptions wanted, Zxid last_logged, LogCompletions& told)
+      : files(file_system),
+        options(std::move(wanted)),
+        completions(told),
+        appender(files, options),
+        last(last_logged == kZxidUntrusted ? Zxid{0} : last_logged) {}
+
+  env::FileSystem& files;
+  LogOptions options;  // constant from the first step on
+  LogCompletions& completions;
+  runtime::Inbox<LogRequest> inbox;
+  std::atomic<uint64_t> waiting{0};  // submitted, not carried out
+  AtomicFigures figures;
+
+  // Taken from the inbox; those before `done` are carried out.
+  std::vector<LogRequest> taken;
+  std::vector<LogRequest> arrived;
+  size_t done = 0;
+
+  LogAppender appender;
+  Zxid last;                        // durable
+  std::optional<Incarnation> role;  // none before the first barrier: every request is carried out
+  bool has_failed = false;          // something of this role could not be written
+  bool is_dead = false;             // a sync failed
+  std::string batch;
+  uint64_t batch_txns = 0;
+
+  void take();
+  bool is_wanted(Incarnation of) const { return !role || (*role == of && !has_failed); }
+  void append_batch();
+  std::optional<Incarnation> build_batch(Zxid& first, Zxid& last_in_batch);
+  void carry_out(AppendTxn&) { ASSERT(false); }  // append_batch() takes those
+  void carry_out(TruncateLog& request);
+  void carry_out(RollLog&) { appender.roll(); }
+  void carry_out(WriteEpoch& request);
+  void carry_out(LogBarrier& request);
+  void fail_role(Incarnation of, const Error& error);
+  void count_batch();
+  void die(const Error& error);
+};
+
+LogWorker::LogWorker(env::FileSystem& files, LogOptions options, Zxid last_logged,
+                     LogCompletions& completions)
+    : parts_(std::make_unique<Parts>(files, std::move(options), last_logged, completions)) {
+  ASSERT(!parts_->options.log_directory.empty());
+  ASSERT(parts_->options.batch_bytes_max <= kLogBatchBytesMax);  // recovery counts on it
+}
+LogWorker::~LogWorker() = default;
+
+void LogWorker::submit(LogRequest request) {
+  parts_->waiting.fetch_add(1, std::memory_order_relaxed);
+  parts_->inbox.push(std::move(request));
+}
+
+void LogWorker::set_waker(env::Waker* waker) {
+  parts_->inbox.set_waker(waker);
+}
+
+void LogWorker::set_on_fatal(std::function<void(const Error&)> on_fatal) {
+  parts_->options.on_fatal = std::move(on_fatal);
+}
+
+bool LogWorker::idle() const {
+  return parts_->waiting.load(std::memory_order_relaxed) == 0;
+}
+
+LogFigures LogWorker::figures() const {
+  const AtomicFigures& figures = parts_->figures;
+  return {figures.syncs.load(std::memory_order_relaxed),
+          figures.appended_txns.load(std::memory_order_relaxed),
+          figures.appended_bytes.load(std::memory_order_relaxed),
+          figures.sync_us_total.load(std::memory_order_relaxed),
+          figures.sync_us_max.load(std::memory_order_relaxed),
+          figures.slow_syncs.load(std::memory_order_relaxed)};
+}
+
+bool LogWorker::step() {
+  Parts& parts = *parts_;
+  if (parts.is_dead) return false;
+  parts.take();
+  if (parts.done == parts.taken.size()) return false;
+  const size_t before = parts.done;
+  if (std::holds_alternative<AppendTxn>(parts.taken[before])) {
+    parts.append_batch();
+  } else {
+    std::visit([&](auto& request) { parts.carry_out(request); }, parts.taken[parts.done++]);
+  }
+  ASSERT(parts.done > before);
+  parts.waiting.fetch_sub(parts.done - before, std::memory_order_relaxed);
+  // Only now: whoever waits for the batch has been told.
+  if (!parts.appender.sync_failure()) parts.appender.fill_ahead(idle());
+  if (parts.appender.sync_failure()) parts.die(*parts.appender.sync_failure());
+  return true;
+}
+
+void LogWorker::Parts::take() {
+  if (done == taken.size()) {
+    inbox.take_all(taken);
+    done = 0;
+    return;
+  }
+  inbox.take_all(arrived);
+  taken.insert(taken.end(), std::make_move_iterator(arrived.begin()),
+               std::make_move_iterator(arrived.end()));
+}
+
+// Fills `batch` from the appends at the front, as many as one write may hold. Gives the role they
+// belong to; nullopt if all of them were dropped.
+std::optional<Incarnation> LogWorker::Parts::build_batch(Zxid& first, Zxid& last_in_batch) {
+  std::optional<Incarnation> of;
+  batch.clear();
+  batch_txns = 0;
+  last_in_batch = last;
+  for (; done < taken.size(); ++done) {
+    auto* append = std::get_if<AppendTxn>(&taken[done]);
+    if (append == nullptr) break;
+    if (!is_wanted(append->role)) {
+      MARK("storage.append_dropped");
+      continue;
+    }
+    if (of && *of != append->role) break;
+    const uint64_t bytes = append->txn.size() + kLogEntryOverheadBytes;
+    if (!batch.empty() && batch.size() + bytes > options.batch_bytes_max) break;
+    ASSERT(append->zxid > last_in_batch);
+    ASSERT(zxid_of_txn(append->txn.view()) == append->zxid);
+    if (batch.empty()) first = append->zxid;
+    of = append->role;
+    append_log_entry(batch, append->txn.view());
+    last_in_batch = append->zxid;
+    ++batch_txns;
+    append->txn = Bytes();
+  }
+  return of;
+}
+
+void LogWorker::Parts::append_batch() {
+  Zxid first, last_in_batch;
+  const std::optional<Incarnation> of = build_batch(first, last_in_batch);
+  if (!of) return;
+  ASSERT(last_in_batch >= first);
+  if (auto appended = appender.append(batch, first); !appended) {
+    return fail_role(*of, appended.error());
+  }
+  last = last_in_batch;
+  count_batch();
+  completions.on_log_completion(LogSynced{*of, last});
+}
+
+void LogWorker::Parts::count_batch() {
+  add(figures.appended_txns, batch_txns);
+  add(figures.appended_bytes, batch.size());
+  if (!options.force_sync) return;
+  const uint64_t sync_us = appender.last_sync_us();
+  add(figures.syncs, 1);
+  add(figures.sync_us_total, sync_us);
+  if (sync_us > figures.sync_us_max.load(std::memory_order_relaxed)) {
+    figures.sync_us_max.store(sync_us, std::memory_order_relaxed);
+  }
+  if (sync_us > options.slow_sync_us) {
+    add(figures.slow_syncs, 1);
+    log::warn(
+        "syncing the transaction log took {} ms: every write waits for it; does the disk serve "
+        "others, too?",
+        sync_us / 1000);
+  }
+}
+
+void LogWorker::Parts::fail_role(Incarnation of, const Error& error) {
+  if (appender.sync_failure()) return;  // step() ends the process
+  MARK("storage.log_failed");
+  has_failed = true;
+  if (!role) role = of;
+  completions.on_log_completion(LogFailed{of, last, error});
+}
+
+void LogWorker::Parts::die(const Error& error) {
+  is_dead = true;
+  options.on_fatal ? options.on_fatal(error) : die_of_failed_sync(error);
+}
+
+// Carried out for a role that failed, too: it needs no space, and a foreign history must go.
+void LogWorker::Parts::carry_out(TruncateLog& request) {
+  if (role && *role != request.role) return MARK("storage.truncate_dropped");
+  const auto cut =
+      is_planted(PlantedBug::kSkipTruncate) ? request.to : appender.truncate(request.to);
+  if (!cut) return fail_role(request.role, cut.error());
+  ASSERT(*cut <= request.to || cut->value == 0);
+  last = *cut;
+  completions.on_log_completion(LogTruncated{request.role, last});
+}
+
+void LogWorker::Parts::carry_out(WriteEpoch& request) {
+  if (!is_wanted(request.role)) return MARK("storage.epoch_dropped");
+  auto written = write_epoch(files, options.snapshot_directory, request.file, request.epoch);
+  if (!written) return fail_role(request.role, written.error());
+  completions.on_log_completion(EpochWritten{request.role, request.file, request.epoch});
+}
+
+void LogWorker::Parts::carry_out(LogBarrier& request) {
+  role = request.role;
+  has_failed = false;
+  completions.on_log_completion(LogBarrierPassed{request.role, last});
+}
+
+}  // namespace zooid::storage

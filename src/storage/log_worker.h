@@ -1,0 +1,133 @@
+// The log worker: the one owner of the transaction log and the epoch files while the server runs.
+// It takes all that queued while the last sync ran: one write, one fdatasync, one completion (group
+// commit). The same object runs on a thread of its own, in the loop's thread, or in the simulator:
+// placement decides who calls step().
+//
+// Order: requests are carried out strictly in the order submitted. A batch is at most 4 MiB and is
+// synced before the next one is written, so a torn batch is what a crash can leave (rule 8).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "env/file_system.h"
+#include "runtime/inbox.h"
+
+namespace zooid::storage {
+
+enum class EpochFile { kAccepted, kCurrent };
+
+// Append one transaction; zxids ascend.
+struct AppendTxn {
+  Incarnation role;
+  Zxid zxid;
+  Bytes txn;
+};
+// Cut everything after `to` (2.3): the last entry kept is the last one <= to. Later files are
+// deleted. Answered by LogTruncated.
+struct TruncateLog {
+  Incarnation role;
+  Zxid to;
+};
+// The next append starts a new file (a snapshot was begun).
+struct RollLog {};
+// Write the epoch file atomically and durably (rule 7). Answered by EpochWritten.
+struct WriteEpoch {
+  Incarnation role;
+  EpochFile file;
+  Epoch epoch;
+};
+// Answered when everything submitted before is durable or was dropped. A new role starts with it.
+struct LogBarrier {
+  Incarnation role;  // the new one; appends of other incarnations are dropped from now on
+};
+using LogRequest = std::variant<AppendTxn, TruncateLog, RollLog, WriteEpoch, LogBarrier>;
+
+struct LogSynced {  // everything up to and including zxid is durable
+  Incarnation role;
+  Zxid zxid;
+};
+struct LogTruncated {
+  Incarnation role;
+  Zxid last;  // the last zxid now in the log (0: none)
+};
+struct EpochWritten {
+  Incarnation role;
+  EpochFile file;
+  Epoch epoch;
+};
+struct LogBarrierPassed {
+  Incarnation role;
+  Zxid last_durable;  // last zxid in the log that is durable (what recovery found, if none since)
+};
+// A write failed before anything of the batch was acknowledged: the file was cut back to the last
+// durable entry, everything of this incarnation is dropped from now on (rule 30). An epoch file
+// that cannot be written gives the same: the promise is not made.
+struct LogFailed {
+  Incarnation role;
+  Zxid last_durable;
+  Error error;  // kNoSpace when the disk is full: message names mount and bytes
+};
+using LogCompletion =
+    std::variant<LogSynced, LogTruncated, EpochWritten, LogBarrierPassed, LogFailed>;
+
+// Where completions go; may be called from the worker's thread.
+class LogCompletions {
+ public:
+  virtual ~LogCompletions() = default;
+  virtual void on_log_completion(LogCompletion completion) = 0;
+};
+
+struct LogOptions {
+  std::string log_directory;               // …/version-2, exists
+  std::string snapshot_directory;          // epoch files lie here
+  bool force_sync = true;                  // forceSync=no: fdatasync is left out
+  uint64_t preallocate_bytes = 64u << 20;  // preAllocSize; zero-filled ahead in steps of 1 MiB
+  uint64_t size_limit_bytes = 0;           // txnLogSizeLimitInKb; 0: no limit
+  uint64_t batch_bytes_max = 4u << 20;
+  // A failed fdatasync: must not return, except in tests (then the worker does nothing any more).
+  // Empty: prints the error and ends the process at once. LogWorker::set_on_fatal() sets it later.
+  std::function<void(const Error&)> on_fatal;
+  // For the figures of syncs; without it they stay 0.
+  std::function<int64_t()> monotonic_us;
+  uint64_t slow_sync_us = 1'000'000;  // fsync.warningthresholdms: a longer sync is warned of
+};
+
+struct LogFigures {  // counters for mntr and bench; read from any thread
+  uint64_t syncs = 0, appended_txns = 0, appended_bytes = 0, sync_us_total = 0, sync_us_max = 0;
+  uint64_t slow_syncs = 0;
+};
+
+class LogWorker {
+ public:
+  // Continues after `last_logged`, which recovery found (the log's torn end is already cut). A
+  // failed fdatasync ends the process through ASSERT-like fatal exit: nobody knows what is on disk
+  // any more.
+  LogWorker(env::FileSystem& files, LogOptions options, Zxid last_logged,
+            LogCompletions& completions);
+  ~LogWorker();
+
+  // From any thread.
+  void submit(LogRequest request);
+  // Carries out at most one batch of what was submitted; true if there was anything to do. Only one
+  // thread may call it.
+  bool step();
+  // LogOptions::on_fatal, before the first step.
+  void set_on_fatal(std::function<void(const Error&)> on_fatal);
+  // Whom to wake on submit (the thread that calls step); may be null.
+  void set_waker(env::Waker* waker);
+  bool idle() const;  // nothing submitted is waiting
+  LogFigures figures() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace zooid::storage

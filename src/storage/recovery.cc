@@ -1,0 +1,243 @@
+#include "storage/recovery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/mark.h"
+#include "base/planted_bug.h"
+#include "storage/epoch_files.h"
+#include "storage/log_replay.h"
+#include "storage/snapshot_file.h"
+
+namespace zooid::storage {
+namespace {
+
+constexpr std::string_view kInitializeFile = "initialize";
+constexpr size_t kMismatchNotesMax = 3;
+
+class Recovery {
+ public:
+  Recovery(env::FileSystem& files, const Directories& directories, const RecoveryOptions& options)
+      : files_(files),
+        options_(options),
+        snapshot_directory_(directories.snapshot_version2()),
+        log_directory_(directories.log_version2()),
+        initialize_path_(directories.data_log + "/" + std::string(kInitializeFile)) {}
+
+  Result<Recovered> run();
+
+ private:
+  Result<> list();
+  Result<> remove_empty_last_logs();
+  Result<> make_durable();
+  Result<> load_snapshot();
+  Result<> refuse_log_without_snapshot();
+  Result<> replay();
+  Result<> settle_emptiness();
+  void note_mismatches();
+
+  env::FileSystem& files_;
+  const RecoveryOptions& options_;
+  const std::string snapshot_directory_;
+  const std::string log_directory_;
+  const std::string initialize_path_;
+  std::vector<SnapshotFileName> snapshots_;
+  std::vector<LogFileName> logs_;
+  std::vector<Zxid> unreadable_;  // snapshots newer than the one loaded
+  std::string why_unreadable_;    // the newest of them
+  bool has_snapshot_ = false;
+  uint64_t replayed_ = 0;
+  Recovered recovered_;
+};
+
+Result<> Recovery::list() {
+  TRY_VALUE(snapshots, list_snapshot_files(files_, snapshot_directory_));
+  snapshots_ = std::move(snapshots);
+  TRY_VALUE(logs, list_log_files(files_, log_directory_));
+  logs_ = std::move(logs);
+  return {};
+}
+
+// A crash right after its creation leaves the last file empty (storage-formats 8.3).
+Result<> Recovery::remove_empty_last_logs() {
+  while (!logs_.empty() && logs_.back().size == 0) {
+    MARK("storage.empty_log_removed");
+    const std::string path = log_directory_ + "/" + logs_.back().name;
+    recovered_.notes.push_back(path + ": empty, removed");
+    TRY(files_.remove(path));
+    TRY(files_.sync_directory(log_directory_));
+    logs_.pop_back();
+  }
+  return {};
+}
+
+// The newest one that reads completely. Leaves the database fresh if there is none.
+Result<> Recovery::load_snapshot() {
+  for (const SnapshotFileName& snapshot : snapshots_) {
+    const std::string path = snapshot_directory_ + "/" + snapshot.name;
+    const auto name = parse_snapshot_file_name(snapshot.name);
+    ASSERT(name.has_value());
+    TRY_VALUE(is_whole, looks_whole(files_, path, *name));
+    Result<std::unique_ptr<state::Database>> loaded =
+        fail(Error::Kind::kCorrupt, path + ": the file is not whole");
+    if (is_whole) loaded = load_snapshot_file(files_, path, *name, options_.database);
+    if (loaded) {
+      recovered_.database = std::move(*loaded);
+      recovered_.snapshot_zxid = snapshot.zxid;
+      has_snapshot_ = true;
+      return {};
+    }
+    // Only damage is a reason to go back to an older one.
+    if (loaded.error().kind != Error::Kind::kCorrupt) return std::unexpected(loaded.error());
+    MARK("storage.snapshot_passed_over");
+    recovered_.notes.push_back("snapshot passed over: " + loaded.error().message);
+    if (unreadable_.empty()) why_unreadable_ = loaded.error().message;
+    unreadable_.push_back(snapshot.zxid);
+  }
+  recovered_.database = std::make_unique<state::Database>(options_.database);
+  return {};
+}
+
+// Without a snapshot the log says what happened, but not to what: it may begin in the middle. Only
+// snapshot.0 needs no reading, for it holds the empty database.
+Result<> Recovery::refuse_log_without_snapshot() {
+  if (has_snapshot_ || std::ranges::find(unreadable_, Zxid{0}) != unreadable_.end()) return {};
+  if (!unreadable_.empty()) {
+    return fail(Error::Kind::kCorrupt, "no snapshot can be read: " + why_unreadable_);
+  }
+  if (options_.trust_empty_snapshot) return {};
+  TRY_VALUE(reader, LogReader::open(files_, log_directory_, Zxid{INT64_MIN}));
+  TRY_VALUE(first, reader.next());
+  if (!first) return {};
+  return fail(
+      Error::Kind::kCorrupt,
+      fmt::format("{}: there is no snapshot, but {} has transactions: restore the snapshot. "
+                  "Only after an upgrade from a release that had written none yet set "
+                  "snapshot.trust.empty=true",
+                  snapshot_directory_, log_directory_));
+}
+
+Result<> Recovery::replay() {
+  LogReplay replay(files_, log_directory_, *recovered_.database, options_.recent_max);
+  for (const Zxid zxid : unreadable_) replay.require(zxid);
+  if (auto run = replay.run(logs_); !run) {
+    if (!why_unreadable_.empty()) run.error().message += " (" + why_unreadable_ + ")";
+    return run;
+  }
+  replayed_ = replay.txns();
+  recovered_.recent = replay.take_recent();
+  for (std::string& note : replay.take_notes()) recovered_.notes.push_back(std::move(note));
+  return {};
+}
+
+// A server that has lost its data must not vote as if it had never had any (storage-formats 8.2).
+Result<> Recovery::settle_emptiness() {
+  recovered_.last_logged = recovered_.database->last_zxid();
+  const bool is_initialized = files_.exists(initialize_path_);
+  if (is_initialized) {
+    TRY(files_.remove(initialize_path_));
+    TRY(files_.sync_directory(initialize_path_.substr(0, initialize_path_.rfind('/'))));
+  }
+  if (has_snapshot_ || replayed_ > 0) return {};
+  recovered_.fresh = true;
+  if (!is_initialized && !options_.auto_create) {
+    MARK("storage.untrusted_emptiness");
+    recovered_.last_logged = kZxidUntrusted;
+  }
+  return {};
+}
+
+void Recovery::note_mismatches() {
+  const auto mismatches = recovered_.database->take_digest_mismatches();
+  for (size_t i = 0; i < mismatches.size() && i < kMismatchNotesMax; ++i) {
+    recovered_.notes.push_back(fmt::format(
+        "digest mismatch zxid=0x{:x} expected=0x{:x} is=0x{:x} {}", mismatches[i].zxid.value,
+        mismatches[i].expected, mismatches[i].actual, mismatches[i].paths));
+  }
+}
+
+// What was read may be in the system's cache alone: a process that was killed before its sync left
+// it there. This server's votes and acknowledgements will speak of it, so it has to survive a loss
+// of power from now on. Older log files were synced before a later one was begun.
+Result<> Recovery::make_durable() {
+  if (is_planted(PlantedBug::kRecoveredNotSynced)) return {};
+  TRY_VALUE(logs, list_log_files(files_, log_directory_));
+  if (!logs.empty()) {
+    TRY_VALUE(file,
+              files_.open(log_directory_ + "/" + logs.back().name, env::OpenMode::kReadWrite));
+    TRY(file->sync());
+  }
+  TRY(files_.sync_directory(log_directory_));
+  if (snapshot_directory_ == log_directory_) return {};
+  return files_.sync_directory(snapshot_directory_);
+}
+
+Result<Recovered> Recovery::run() {
+  TRY(list());
+  TRY(remove_empty_last_logs());
+  TRY(load_snapshot());
+  TRY(refuse_log_without_snapshot());
+  TRY(replay());
+  TRY(settle_emptiness());
+  note_mismatches();
+  if (options_.is_ensemble_member) {
+    TRY_VALUE(epochs, recover_epochs(files_, snapshot_directory_, recovered_.last_logged));
+    recovered_.accepted_epoch = epochs.accepted;
+    recovered_.current_epoch = epochs.current;
+  }
+  TRY(make_durable());
+  ASSERT(recovered_.database != nullptr);
+  ASSERT(recovered_.last_logged >= recovered_.snapshot_zxid ||
+         recovered_.last_logged == kZxidUntrusted);
+  return std::move(recovered_);
+}
+
+// Files that Apache refuses, too: they show that a directory was set wrongly.
+Result<> refuse_misplaced(env::FileSystem& files, const std::string& directory, bool is_log) {
+  TRY_VALUE(names, files.list(directory));
+  for (const std::string& name : names) {
+    const bool is_misplaced =
+        is_log ? parse_snapshot_file_name(name).has_value() : parse_log_file_name(name).has_value();
+    if (!is_misplaced) continue;
+    return fail(Error::Kind::kConfig,
+                fmt::format("{}/{}: a {} in the directory of {}: dataDir and dataLogDir are not "
+                            "what they were when it was written",
+                            directory, name, is_log ? "snapshot" : "transaction log",
+                            is_log ? "logs" : "snapshots"));
+  }
+  return {};
+}
+
+Result<> make_durable_directory(env::FileSystem& files, const std::string& parent,
+                                const std::string& directory) {
+  if (files.exists(directory)) return {};
+  TRY(files.make_directories(directory));
+  return files.sync_directory(parent);
+}
+
+}  // namespace
+
+Result<Recovered> recover(env::FileSystem& files, const Directories& directories,
+                          const RecoveryOptions& options) {
+  return Recovery(files, directories, options).run();
+}
+
+Result<> prepare_directories(env::FileSystem& files, const Directories& directories) {
+  const std::string snapshots = directories.snapshot_version2();
+  const std::string logs = directories.log_version2();
+  TRY(make_durable_directory(files, directories.data, snapshots));
+  TRY(make_durable_directory(files, directories.data_log, logs));
+  if (snapshots != logs) {
+    TRY(refuse_misplaced(files, snapshots, false));
+    TRY(refuse_misplaced(files, logs, true));
+  }
+  TRY_VALUE(names, files.list(snapshots));
+  for (const std::string& name : names) {
+    if (is_snapshot_temporary(name)) TRY(files.remove(snapshots + "/" + name));
+  }
+  return {};
+}
+
+}  // namespace zooid::storage

@@ -1,0 +1,238 @@
+// What an election does with a message (election-protocol 4 and 5.3 to 5.5), and rule 17's watch
+// after the decision.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "zab/election_machine.h"
+
+namespace zooid::zab {
+namespace {
+
+// Rounds are counted up by one; a number near the end of the type is damage or malice.
+constexpr int64_t kRoundMax = int64_t{1} << 62;
+
+bool is_known(wire::PeerState state) {
+  return state >= wire::PeerState::kLooking && state <= wire::PeerState::kObserving;
+}
+
+}  // namespace
+
+Vote vote_of(const wire::Notification& message) {
+  return {.leader = message.leader,
+          .zxid = message.zxid,
+          .round = message.round,
+          .epoch = message.peer_epoch};
+}
+
+void Election::Machine::receive(ServerId from, const wire::Notification& message, Now now,
+                                ElectionEffects& effects) {
+  ASSERT(from != self);
+  if (message.round > kRoundMax) {
+    MARK("election.round_too_large");
+    return;
+  }
+  if (learn_configuration(from, message, now, effects)) return;
+  if (!committed.is_voter(from)) {
+    // An observer or a stranger: it has no vote but may learn who leads.
+    Vote answer = current;
+    answer.round = round;
+    effects.sends.emplace_back(from, notification(state, answer));
+    return;
+  }
+  if (!is_known(message.state)) {
+    MARK("election.unknown_state_code");
+    return;
+  }
+  const bool is_sender_looking = message.state == wire::PeerState::kLooking;
+  if (!is_electing) {
+    keep_for_next_election(from, message, now);
+    if (is_looking()) return;
+    watch_for_hopelessness(from, message, effects);
+    if (is_sender_looking) effects.sends.emplace_back(from, notification(state, current));
+    return;
+  }
+  if (is_sender_looking && message.round < round) {
+    effects.sends.emplace_back(from, notification(state, proposal));
+  }
+  note_facts(from, message, now);
+  elect(from, message, now, effects);
+}
+
+// 4.2. True if the running election was replaced by one with the new members.
+bool Election::Machine::learn_configuration(ServerId from, const wire::Notification& message,
+                                            Now now, ElectionEffects& effects) {
+  if (!is_looking() || message.version < 2 || message.config.empty()) return false;
+  if (message.config == committed_text) return false;
+  Result<Membership> parsed = Membership::parse(message.config);
+  if (!parsed) {
+    if (Membership::has_groups(message.config) && committed.is_voter(from)) {
+      MARK("election.configuration_not_supported");
+      effects.unsupported = "the configuration of server " + std::to_string(from.value) +
+                            " cannot be honoured: " + parsed.error().message;
+    } else {
+      MARK("election.configuration_unreadable");
+      log::warn("configuration in a vote ignored from={} reason={}", from.value,
+                parsed.error().message);
+    }
+    return false;
+  }
+  if (parsed->version() <= committed.version() || parsed->empty()) return false;
+  const bool is_changed = !parsed->has_same_members(committed);
+  set_committed(std::move(*parsed));
+  effects.adopted = committed;
+  if (!is_changed || !is_electing) return false;
+  MARK("election.restarted_with_newer_configuration");
+  recorder.abandoned("server " + std::to_string(from.value) +
+                         " has a newer configuration; the election restarts with it",
+                     now);
+  begin(why, 0, now, effects);
+  return true;
+}
+
+void Election::Machine::keep_for_next_election(ServerId from, const wire::Notification& message,
+                                               Now now) {
+  if (is_looking() || message.state == wire::PeerState::kLooking) {
+    Early& early = early_messages[from];
+    early = {message, now.mono_us};
+    early.message.config.clear();  // was looked at already, and may be long
+  } else {
+    early_messages.erase(from);
+  }
+}
+
+void Election::Machine::note_facts(ServerId from, const wire::Notification& message, Now now) {
+  const Vote vote = vote_of(message);
+  recorder.received(from, message.state, vote, now);
+  refused.erase(from);
+  // Whatever else a voter says makes its former vote doubtful: then the full wait is kept.
+  latest_looking.erase(from);
+  if (message.state == wire::PeerState::kLooking && vote.round == round) {
+    latest_looking[from] = vote;
+    // Also one that comes while the end is waited for: it was beaten, and the record says so.
+    if (committed.is_voter(vote.leader) && vote.zxid != kZxidUntrusted) {
+      recorder.add_candidate(vote);
+    }
+  }
+}
+
+// One message taken from the queue (5.2), or while the end is waited for (5.3.4).
+void Election::Machine::elect(ServerId from, const wire::Notification& message, Now now,
+                              ElectionEffects& effects) {
+  ASSERT(is_electing);
+  const Vote vote = vote_of(message);
+  if (finalize_at != kNever) {
+    if (!better_than(vote, proposal)) {
+      finalize_at = now.mono_us + ms_to_us(options.finalize_wait_ms);
+      end_early_if_all_answered(now, effects);
+      return;
+    }
+    MARK("election.better_vote_while_finalizing");
+    finalize_at = kNever;
+  }
+  resend_at = now.mono_us + ms_to_us(resend_interval_ms);
+  if (!committed.is_voter(vote.leader)) {
+    MARK("election.vote_for_a_stranger");
+    return;
+  }
+  switch (message.state) {
+    case wire::PeerState::kLooking:
+      count_looking_vote(from, vote, now, effects);
+      break;
+    case wire::PeerState::kFollowing:
+    case wire::PeerState::kLeading:
+      count_settled_vote(from, message, now, effects);
+      break;
+    case wire::PeerState::kObserving:
+      break;
+  }
+}
+
+// 5.3.
+void Election::Machine::count_looking_vote(ServerId from, const Vote& vote, Now now,
+                                           ElectionEffects& effects) {
+  if (last_zxid == kZxidUntrusted || vote.zxid == kZxidUntrusted) {
+    MARK("election.untrusted_vote");
+    return;
+  }
+  if (vote.round < round) return;
+  if (vote.round > round) {
+    MARK("election.round_adopted");
+    enter_round(vote.round);
+    if (from != self) latest_looking[from] = vote;
+    const Vote own = initial_vote();
+    propose(better_than(vote, own) ? vote : own, now, effects);
+  } else if (better_than(vote, proposal)) {
+    propose(vote, now, effects);
+  }
+  recorder.add_candidate(vote);
+  round_votes.put(from, {.vote = vote});
+  if (!committed.is_quorum(round_votes.supporters({.vote = proposal}))) return;
+  recorder.quorum_reached(self, proposal, now);
+  finalize_at = now.mono_us + ms_to_us(options.finalize_wait_ms);
+  end_early_if_all_answered(now, effects);
+}
+
+// 5.5: the sender has a leader already.
+void Election::Machine::count_settled_vote(ServerId from, const wire::Notification& message,
+                                           Now now, ElectionEffects& effects) {
+  const Vote vote = vote_of(message);
+  const RecordedVote counted{.vote = vote, .state = message.state, .version_mark = message.version};
+  if (vote.round == round) {
+    round_votes.put(from, {.vote = vote, .state = message.state});
+    if (committed.is_quorum(round_votes.supporters(counted)) && is_leader_ok(round_votes, vote)) {
+      MARK("election.joined_in_this_round");
+      return decide(vote, true, "", now, effects);
+    }
+  }
+  settled_votes.put(from, counted);
+  if (committed.is_quorum(settled_votes.supporters(counted)) && is_leader_ok(settled_votes, vote)) {
+    MARK("election.joined_existing");
+    decide(vote, true, "", now, effects);
+  }
+}
+
+bool Election::Machine::is_leader_ok(const VoteTable& votes, const Vote& vote) const {
+  if (vote.leader == self) return vote.round == round;
+  return votes.is_leading(vote.leader);
+}
+
+// Rule 17: signs that the elected server will not lead, or that this server will have no followers.
+void Election::Machine::watch_for_hopelessness(ServerId from, const wire::Notification& message,
+                                               ElectionEffects& effects) {
+  ASSERT(!is_looking());
+  if (is_epoch_fixed || is_abandoned) return;
+  const std::string sender = "server " + std::to_string(from.value);
+  std::string reason;
+  if (state == wire::PeerState::kLeading) {
+    follows.erase(from);
+    if (message.state == wire::PeerState::kFollowing ||
+        message.state == wire::PeerState::kLeading) {
+      follows[from] = message.leader;
+    }
+    ServerSet supporters;
+    for (const auto& [voter, leader] : follows) {
+      if (leader == message.leader) supporters.insert(voter);
+    }
+    if (message.leader == self || !committed.is_quorum(supporters)) return;
+    MARK("election.would_be_leader_gave_up");
+    reason = "a quorum of voters follows server " + std::to_string(message.leader.value);
+  } else {
+    if (from != current.leader || message.state == wire::PeerState::kLeading) return;
+    if (message.state != wire::PeerState::kLooking) {
+      reason = sender + " was elected but is " + wire::peer_state_name(message.state);
+    } else if (message.leader != current.leader) {
+      reason = sender + " was elected but votes for server " + std::to_string(message.leader.value);
+    } else if (message.round > current.round) {
+      reason = sender + " was elected but looks for a leader again";
+    } else {
+      return;
+    }
+    MARK("election.attempt_abandoned");
+  }
+  is_abandoned = true;
+  effects.abandon = std::move(reason);
+}
+
+}  // namespace zooid::zab

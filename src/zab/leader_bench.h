@@ -1,0 +1,61 @@
+// For tests: a Leader with what surrounds it (log files, an applied state, learner connections),
+// all in memory. Effects become words in the order in which the owner carries them out. In
+// automatic mode every completion comes at once; otherwise the test gives it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "zab/leader.h"
+#include "zab/zab_test_support.h"
+
+namespace zooid::zab::testing {
+
+class LeaderBench {
+ public:
+  explicit LeaderBench(bool automatic) : automatic_(automatic) {}
+
+  void start(LeaderStart start, LeaderOptions options);
+  void packet(LearnerKey key, const wire::QuorumPacket& packet);
+  void connect(LearnerKey key) { leader->on_learner_connected(key, now); }
+  // Proposes the next transaction.
+  Zxid propose(int32_t mark = 0);
+  void propose(Zxid zxid, const Bytes& txn);
+  void log_synced(Zxid up_to);
+  void pass(int64_t ms);
+  // Carries out, then pumps every learner.
+  void carry_out(LeaderEffects& effects);
+  // FOLLOWERINFO to ACK of NEWLEADER for a server that lacks nothing and needs no care.
+  void join(LearnerKey key, int64_t server, Zxid last, Epoch accepted, int32_t current);
+  // What was sent to a learner since the last call; a SNAP stream shows as "(stream)".
+  std::vector<std::string> sent(LearnerKey key);
+
+  std::unique_ptr<Leader> leader;
+  TxnWindow window{500};
+  std::vector<WindowTxn> log;  // the log files
+  DiskReach reach;             // answer to AskReach; has_start is computed
+  Now now;
+  std::vector<std::string> words;         // effects since they were taken
+  std::map<LearnerKey, std::string> raw;  // sent bytes, SNAP streams left out
+  size_t history_slice_max = 3;
+  std::optional<std::string> abdicated;
+  std::map<LearnerKey, std::string> closed;
+  std::optional<Epoch> established;
+  Zxid committed;
+  std::vector<LeaderEffects::Request> requests;
+  std::vector<LeaderEffects::Touch> touches;
+  std::vector<LeaderEffects::Revalidate> revalidations;
+
+ private:
+  void complete(LeaderEffects& effects);
+  void answer_reach(const LeaderEffects::AskReach& asked);
+  void answer_history(const LeaderEffects::History& wanted);
+  void pump();
+
+  bool automatic_;
+  std::map<LearnerKey, bool> connected_;
+};
+
+}  // namespace zooid::zab::testing

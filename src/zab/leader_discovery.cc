@@ -1,0 +1,167 @@
+// Discovery and the start of the epoch (quorum-protocol 3.2 steps 1 to 4, 3.3). Nothing is told to
+// a learner before the file that makes it true is durable.
+#include <fmt/core.h>
+
+#include "base/assert.h"
+#include "base/mark.h"
+#include "wire/jute.h"
+#include "zab/leader_machine.h"
+
+namespace zooid::zab {
+namespace {
+
+constexpr int32_t kProtocolVersion = 0x10000;
+// Epochs fill 32 bits of a zxid, whose sign must stay clear. A peer that claims more is broken.
+constexpr Epoch kEpochMax = 0x7ffffffe;
+
+}  // namespace
+
+void Leader::Machine::on_learner_info(LearnerProgress& learner, const wire::QuorumPacket& packet,
+                                      Now now, LeaderEffects& effects) {
+  ASSERT(learner.stage == LearnerStage::kInfo);
+  const bool is_observer = packet.type == wire::PacketType::kObserverInfo;
+  if (!is_observer && packet.type != wire::PacketType::kFollowerInfo) {
+    return close(learner.key,
+                 fmt::format("{} instead of FOLLOWERINFO", wire::packet_name(packet.type)),
+                 effects);
+  }
+  const auto info = wire::read_learner_info(packet.data.view());
+  if (!info || info->protocol_version < kProtocolVersion) {
+    return close(learner.key, "a learner of before protocol 1.0", effects);
+  }
+  if (info->config_version > start.membership.version()) {
+    MARK("leader.learner_has_newer_configuration");
+    return close(learner.key,
+                 fmt::format("server {} has configuration {:x}, newer than {:x} here",
+                             info->server.value, info->config_version, start.membership.version()),
+                 effects);
+  }
+  if (info->server == start.self) return close(learner.key, "it carries our own id", effects);
+  const Epoch accepted = packet.zxid.epoch();
+  if (accepted >= kEpochMax) return close(learner.key, "impossible epoch", effects);
+  // One connection a server: a newer one means that the old one is dead, whatever TCP thinks.
+  for (const auto& [key, other] : learners) {
+    if (other.stage == LearnerStage::kInfo || other.server != info->server) continue;
+    MARK("leader.learner_connected_twice");
+    close(key, fmt::format("server {} connected again", info->server.value), effects);
+    break;
+  }
+  learner.server = info->server;
+  learner.is_observer = is_observer;
+  learner.is_voter = !is_observer && start.membership.is_voter(info->server);
+  learner.stage = LearnerStage::kEpoch;
+  learner.packet_due_us = kNever;
+  if (epoch == 0) {
+    accepted_epoch_max = std::max(accepted_epoch_max, accepted);
+    if (learner.is_voter) heard.insert(learner.server);
+    try_fix_epoch(now, effects);
+  } else if (phase > LeaderPhase::kAcceptedEpoch) {
+    welcome(learner, now);
+  }
+}
+
+void Leader::Machine::try_fix_epoch(Now now, LeaderEffects& effects) {
+  ASSERT(phase == LeaderPhase::kDiscovery);
+  if (!start.membership.is_quorum(heard)) return;
+  epoch = accepted_epoch_max + 1;
+  ASSERT(epoch > start.accepted_epoch);
+  const bool gets_version = options.versions_configuration && announced.version() == 0;
+  if (gets_version) announced = announced.with_version(Zxid::make(epoch, 0).value);
+  announced_text = announced.text();
+  enter(LeaderPhase::kAcceptedEpoch, now);
+  effects.persist_accepted_epoch = epoch;
+}
+
+void Leader::Machine::on_accepted_epoch_persisted(Now now, LeaderEffects& effects) {
+  enter(LeaderPhase::kEpochAcks, now);
+  for (auto& [key, learner] : learners) {
+    if (learner.stage == LearnerStage::kEpoch) welcome(learner, now);
+  }
+  epoch_acks.insert(start.self);
+  try_promise(now, effects);
+}
+
+void Leader::Machine::welcome(LearnerProgress& learner, Now now) {
+  ASSERT(phase > LeaderPhase::kAcceptedEpoch);
+  ASSERT(learner.stage == LearnerStage::kEpoch);
+  std::string data;
+  wire::Writer(data).i32(kProtocolVersion);
+  wire::write_packet(learner.queued, wire::PacketType::kLeaderInfo, Zxid::make(epoch, 0), data);
+  learner.stage = LearnerStage::kAckEpoch;
+  learner.packet_due_us = now.mono_us + limit_us(options.init_limit);
+}
+
+void Leader::Machine::on_ack_epoch(LearnerProgress& learner, const wire::QuorumPacket& packet,
+                                   Now now, LeaderEffects& effects) {
+  wire::Reader data(packet.data.view());
+  const int32_t current_epoch = data.i32();
+  if (packet.type != wire::PacketType::kAckEpoch || !data.ok()) {
+    return close(learner.key, fmt::format("{} instead of ACKEPOCH", wire::packet_name(packet.type)),
+                 effects);
+  }
+  learner.learner_zxid = packet.zxid;
+  learner.packet_due_us = kNever;
+  if (phase > LeaderPhase::kEpochAcks) {
+    // The quorum stands: whatever this one has is brought in line by its synchronisation.
+    DiskReach reach;
+    reach.snapshot_size_factor = options.snapshot_size_factor;
+    return synchronise(learner, reach, effects);
+  }
+  ASSERT(phase == LeaderPhase::kEpochAcks);
+  learner.stage = LearnerStage::kEpochQuorum;
+  if (current_epoch == -1) return;  // promised this epoch earlier: may go on, does not count
+  const bool is_ahead = current_epoch > start.current_epoch ||
+                        (current_epoch == start.current_epoch && packet.zxid > start.last_logged);
+  if (is_ahead) {
+    MARK("leader.follower_is_ahead");
+    return close(
+        learner.key,
+        fmt::format("server {} is ahead: epoch {} zxid 0x{:x}, here {} 0x{:x}",
+                    learner.server.value, current_epoch, static_cast<uint64_t>(packet.zxid.value),
+                    start.current_epoch, static_cast<uint64_t>(start.last_logged.value)),
+        effects);
+  }
+  if (learner.is_voter && packet.zxid != kZxidUntrusted) epoch_acks.insert(learner.server);
+  try_promise(now, effects);
+}
+
+void Leader::Machine::try_promise(Now now, LeaderEffects& effects) {
+  ASSERT(phase == LeaderPhase::kEpochAcks);
+  ASSERT(epoch_acks.contains(start.self));
+  if (!start.membership.is_quorum(epoch_acks)) return;
+  enter(LeaderPhase::kNewLeaderAcks, now);
+  effects.persist_current_epoch = epoch;
+  effects.promised = epoch;
+  DiskReach reach;
+  reach.snapshot_size_factor = options.snapshot_size_factor;
+  for (auto& [key, learner] : learners) {
+    if (learner.stage == LearnerStage::kEpochQuorum) synchronise(learner, reach, effects);
+  }
+}
+
+void Leader::Machine::on_newleader_ack(LearnerProgress& learner, Zxid zxid, Now now,
+                                       LeaderEffects& effects) {
+  ASSERT(learner.stage == LearnerStage::kNewLeader);
+  if (zxid != Zxid::make(epoch, 0)) {
+    MARK("leader.ack_before_newleader_ack");
+    return;  // nothing of it counts before it acknowledged the epoch
+  }
+  learner.stage = LearnerStage::kUpToDate;
+  learner.packet_due_us = kNever;
+  learner.acked = learner.held;
+  if (learner.is_voter) newleader_acks.insert(learner.server);
+  try_establish(now, effects);
+  try_commit(effects);
+}
+
+void Leader::Machine::try_establish(Now now, LeaderEffects& effects) {
+  if (phase != LeaderPhase::kNewLeaderAcks) return;
+  // Others may have acknowledged first; this server's own history counts only under its epoch.
+  if (!newleader_acks.contains(start.self)) return;
+  if (!start.membership.is_quorum(newleader_acks)) return;
+  enter(LeaderPhase::kEstablished, now);
+  beats = 0;
+  effects.established = epoch;
+}
+
+}  // namespace zooid::zab
