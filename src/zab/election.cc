@@ -14,16 +14,16 @@ namespace {
 // A vote that waited longer than this for our own election tells nothing about its sender now.
 constexpr int64_t kEarlyMessageAgeMaxUs = 10'000'000;
 
-std::string id_list(const std::vector<ServerId>& ids) {
-  std::string text;
+}  // namespace
+
+std::string server_list(const std::vector<ServerId>& ids) {
+  std::string text = ids.size() == 1 ? "server " : "servers ";
   for (size_t i = 0; i < ids.size(); ++i) {
     if (i > 0) text += i + 1 == ids.size() ? " and " : ", ";
     text += std::to_string(ids[i].value);
   }
   return text;
 }
-
-}  // namespace
 
 Election::Machine::Machine(ServerId self, Membership membership, ElectionOptions options)
     : self(self), options(options) {
@@ -164,10 +164,10 @@ void Election::Machine::end_early_if_all_answered(Now now, ElectionEffects& effe
     }
   }
   MARK("election.ended_early");
-  std::string reason = "servers " + id_list(agreeing) + " agree";
+  std::string reason = server_list(agreeing) + " agree";
   if (!absent.empty()) {
-    reason += absent.size() == 1 ? "; the host of server " : "; the hosts of servers ";
-    reason += id_list(absent) + " refused the connection";
+    reason += absent.size() == 1 ? "; the host of " : "; the hosts of ";
+    reason += server_list(absent) + " refused the connection";
   }
   decide(proposal, false, std::move(reason), now, effects);
 }
@@ -193,6 +193,7 @@ void Election::Machine::decide(const Vote& vote, bool is_joining, std::string ea
   is_epoch_fixed = false;
   is_abandoned = false;
   follows.clear();
+  turned_away.clear();
   recorder.decided(vote, state, is_joining, std::move(early_reason), now);
   effects.decision = Decision{.role = state, .vote = vote};
   ASSERT(!is_looking());
@@ -235,7 +236,8 @@ void Election::on_peer_connected(ServerId peer, Now now, ElectionEffects&) {
 
 void Election::on_peer_refused(ServerId peer, Now now, ElectionEffects& effects) {
   Machine& machine = *machine_;
-  if (!machine.is_electing || !machine.committed.is_voter(peer) || peer == machine.self) return;
+  if (!machine.committed.is_voter(peer) || peer == machine.self || machine.is_looking_idly()) return;
+  if (!machine.is_electing) return machine.watch_refusal(peer, effects);
   if (machine.refused.insert(peer).second) machine.recorder.refused(peer, now);
   machine.end_early_if_all_answered(now, effects);
 }

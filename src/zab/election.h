@@ -60,7 +60,7 @@ class Election {
   void on_notification(ServerId from, const wire::Notification& notification, Now now,
                        ElectionEffects& effects);
   // Facts about connections in this round: made newly (the re-send interval returns to its minimum,
-  // rule 17), or refused by the peer's host (rule 16).
+  // rule 17), or refused by the peer's host (rules 16 and 17).
   void on_peer_connected(ServerId peer, Now now, ElectionEffects& effects);
   void on_peer_refused(ServerId peer, Now now, ElectionEffects& effects);
   void on_timer(Now now, ElectionEffects& effects);

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "zab/election.h"
 #include "zab/election_recorder.h"
@@ -31,6 +32,8 @@ struct Election::Machine {
   void decide(const Vote& vote, bool is_joining, std::string early_reason, Now now,
               ElectionEffects& effects);
   bool is_looking() const { return state == wire::PeerState::kLooking; }
+  // A role has ended and the next election has not begun.
+  bool is_looking_idly() const { return is_looking() && !is_electing; }
   wire::Notification notification(wire::PeerState sender_state, const Vote& vote) const;
 
   // ---- messages (election_receive.cc) ----
@@ -46,6 +49,10 @@ struct Election::Machine {
   bool is_leader_ok(const VoteTable& votes, const Vote& vote) const;
   void watch_for_hopelessness(ServerId from, const wire::Notification& message,
                               ElectionEffects& effects);
+  void note_allegiance(ServerId from, const wire::Notification& message);
+  void give_up_leading_if_hopeless(ElectionEffects& effects);
+  void watch_refusal(ServerId peer, ElectionEffects& effects);
+  void abandon(std::string reason, ElectionEffects& effects);
 
   const ServerId self;
   const ElectionOptions options;
@@ -70,7 +77,7 @@ struct Election::Machine {
   int64_t resend_at = kNever;
   int64_t finalize_at = kNever;  // a quorum agreed; decided then, unless a better vote comes
 
-  // Facts of this round for rule 16.
+  // Facts of this round for rule 16; who refused, also for rule 17.
   std::map<ServerId, Vote> latest_looking;
   std::set<ServerId> refused;
 
@@ -78,6 +85,7 @@ struct Election::Machine {
   bool is_epoch_fixed = false;
   bool is_abandoned = false;
   std::map<ServerId, ServerId> follows;  // voter → whom it said it follows or is
+  ServerSet turned_away;                 // voters whose last word was for somebody else
 
   // Votes that came before this server itself began to look, for instance because a peer noticed
   // the loss of the leader first. To the peer it looks as if its message had taken longer.
@@ -89,6 +97,9 @@ struct Election::Machine {
 
   ElectionRecorder recorder;
 };
+
+// "server 1", "servers 1, 2 and 4".
+std::string server_list(const std::vector<ServerId>& ids);
 
 // The vote that a message carries.
 Vote vote_of(const wire::Notification& message);

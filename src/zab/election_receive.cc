@@ -1,6 +1,7 @@
 // What an election does with a message (election-protocol 4 and 5.3 to 5.5), and rule 17's watch
 // after the decision.
 #include <algorithm>
+#include <iterator>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -202,35 +203,78 @@ bool Election::Machine::is_leader_ok(const VoteTable& votes, const Vote& vote) c
 void Election::Machine::watch_for_hopelessness(ServerId from, const wire::Notification& message,
                                                ElectionEffects& effects) {
   ASSERT(!is_looking());
+  refused.erase(from);
   if (is_epoch_fixed || is_abandoned) return;
-  const std::string sender = "server " + std::to_string(from.value);
-  std::string reason;
   if (state == wire::PeerState::kLeading) {
-    follows.erase(from);
-    if (message.state == wire::PeerState::kFollowing ||
-        message.state == wire::PeerState::kLeading) {
-      follows[from] = message.leader;
-    }
-    ServerSet supporters;
-    for (const auto& [voter, leader] : follows) {
-      if (leader == message.leader) supporters.insert(voter);
-    }
-    if (message.leader == self || !committed.is_quorum(supporters)) return;
-    MARK("election.would_be_leader_gave_up");
-    reason = "a quorum of voters follows server " + std::to_string(message.leader.value);
-  } else {
-    if (from != current.leader || message.state == wire::PeerState::kLeading) return;
-    if (message.state != wire::PeerState::kLooking) {
-      reason = sender + " was elected but is " + wire::peer_state_name(message.state);
-    } else if (message.leader != current.leader) {
-      reason = sender + " was elected but votes for server " + std::to_string(message.leader.value);
-    } else if (message.round > current.round) {
-      reason = sender + " was elected but looks for a leader again";
-    } else {
-      return;
-    }
-    MARK("election.attempt_abandoned");
+    note_allegiance(from, message);
+    return give_up_leading_if_hopeless(effects);
   }
+  if (from != current.leader || message.state == wire::PeerState::kLeading) return;
+  std::string reason = "server " + std::to_string(from.value) + " was elected but ";
+  if (message.state != wire::PeerState::kLooking) {
+    reason += std::string("is ") + wire::peer_state_name(message.state);
+  } else if (message.leader != current.leader) {
+    reason += "votes for server " + std::to_string(message.leader.value);
+  } else if (message.round > current.round) {
+    reason += "looks for a leader again";
+  } else {
+    return;
+  }
+  MARK("election.attempt_abandoned");
+  abandon(std::move(reason), effects);
+}
+
+// What a voter says while this server waits for followers.
+void Election::Machine::note_allegiance(ServerId from, const wire::Notification& message) {
+  follows.erase(from);
+  turned_away.erase(from);
+  if (message.state == wire::PeerState::kFollowing || message.state == wire::PeerState::kLeading) {
+    follows[from] = message.leader;
+    if (message.leader != self) turned_away.insert(from);
+  } else if (message.state == wire::PeerState::kLooking) {
+    // It agreed, then heard a better vote before its own wait was over; or it looks again. A vote
+    // that is older or worse tells nothing: our answer to it may still bring its sender here.
+    const Vote vote = vote_of(message);
+    const bool has_changed_its_mind = vote.round == current.round && better_than(vote, current);
+    if (has_changed_its_mind || vote.round > current.round) turned_away.insert(from);
+  }
+}
+
+// Nobody tells a would-be leader that the others decided for somebody else; they have no reason to
+// send it anything more. So it judges by what each voter said last.
+void Election::Machine::give_up_leading_if_hopeless(ElectionEffects& effects) {
+  ASSERT(state == wire::PeerState::kLeading && !is_epoch_fixed && !is_abandoned);
+  std::map<ServerId, ServerSet> followers;
+  for (const auto& [voter, leader] : follows) followers[leader].insert(voter);
+  for (const auto& [leader, supporters] : followers) {
+    if (leader == self || !committed.is_quorum(supporters)) continue;
+    MARK("election.would_be_leader_gave_up");
+    return abandon("a quorum of voters follows server " + std::to_string(leader.value), effects);
+  }
+  ServerSet lost = turned_away;
+  lost.insert(refused.begin(), refused.end());
+  ServerSet hoped_for;
+  std::ranges::set_difference(committed.voters(), lost, std::inserter(hoped_for, hoped_for.end()));
+  if (committed.is_quorum(hoped_for)) return;
+  MARK("election.would_be_leader_without_followers");
+  abandon("too few are left to follow: " + server_list({lost.begin(), lost.end()}) +
+              " voted for another server after all or refused the connection",
+          effects);
+}
+
+void Election::Machine::watch_refusal(ServerId peer, ElectionEffects& effects) {
+  ASSERT(!is_looking());
+  if (is_epoch_fixed || is_abandoned) return;
+  refused.insert(peer);
+  if (state == wire::PeerState::kLeading) return give_up_leading_if_hopeless(effects);
+  if (peer != current.leader) return;
+  MARK("election.elected_server_refuses");
+  abandon("server " + std::to_string(peer.value) + " was elected but its host refuses connections",
+          effects);
+}
+
+void Election::Machine::abandon(std::string reason, ElectionEffects& effects) {
+  ASSERT(!is_abandoned);
   is_abandoned = true;
   effects.abandon = std::move(reason);
 }
