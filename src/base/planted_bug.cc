@@ -43,6 +43,7 @@ const char* planted_bug_name(PlantedBug bug) {
       "persistent watch fires once",
       "unused container reaped",
       "ACL version kept",
+      "left leader waits",
   };
   static_assert(sizeof(kNames) / sizeof(*kNames) == static_cast<size_t>(PlantedBug::kLast));
   return kNames[static_cast<int>(bug)];

@@ -42,6 +42,7 @@ enum class PlantedBug {
   kPersistentFiresOnce,    // a persistent watch goes with its first event
   kUnusedContainerReaped,  // a container that never had a child is taken for an empty one
   kAclVersionKept,         // setACL does not count
+  kLeftLeaderWaits,        // a would-be leader that its voters have left waits for initLimit
   kLast
 };
 

@@ -23,6 +23,9 @@ env::MemoryNetworkOptions network_options(Random& random) {
   return options;
 }
 
+// From the first to the last server when several start together.
+constexpr uint64_t kStartSpreadUs = 30'000;
+
 template <class T>
 T one_of(Random& random, std::initializer_list<T> values) {
   return *(values.begin() + random.below(values.size()));
@@ -33,7 +36,7 @@ T one_of(Random& random, std::initializer_list<T> values) {
 Limits draw_limits(Random& random) {
   Limits limits;
   limits.tick_ms = one_of(random, {100, 200, 500});
-  limits.init_limit = one_of(random, {5, 10, 20});
+  limits.init_limit = one_of(random, {5, 10, 20, 200});
   limits.sync_limit = one_of(random, {2, 3, 5});
   limits.snap_count = one_of(random, {10, 60, 400, 3'000});
   limits.commit_log_count = one_of(random, {1, 5, 40, 500});
@@ -208,6 +211,12 @@ bool Cluster::clients_are_quiet() const {
   return std::ranges::all_of(clients_, [](const auto& client) { return client->is_quiet(); });
 }
 
+bool Cluster::all_serve() const {
+  return std::ranges::all_of(servers_, [](const auto& server) {
+    return server->core() != nullptr && server->core()->is_serving();
+  });
+}
+
 bool Cluster::is_at_rest() const {
   std::optional<Zxid> end;
   for (const auto& server : servers_) {
@@ -251,7 +260,12 @@ void Cluster::heal() {
     server->disk().set_full(false);
     server->disk().set_failing(0);
     server->set_disk_delay_us(400);
-    if (!server->is_running()) start(*server);
+    if (server->is_running()) continue;
+    // Together, though not in the same instant.
+    network_.at(network_.now_us() + static_cast<int64_t>(random_.below(kStartSpreadUs)),
+                [this, &server = *server] {
+                  if (!server.is_running()) start(server);
+                });
   }
 }
 

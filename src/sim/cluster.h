@@ -49,6 +49,7 @@ class Cluster {
   // Shows the checker what a serving server has in its files.
   void read_log(SimServer& server);
   bool clients_are_quiet() const;
+  bool all_serve() const;
   // All servers serve, with the same last zxid.
   bool is_at_rest() const;
   // What each server is and has, for violations.

@@ -44,6 +44,10 @@ void Nemesis::later(int64_t delay_us, std::function<void()> action) {
 }
 
 void Nemesis::stop() {
+  if (level_ != FaultLevel::kNone && !is_stopped_ && random_.one_in(2)) {
+    note("takes the power of every server");
+    for (const auto& server : cluster_.servers()) crash(*server);
+  }
   is_stopped_ = true;
 }
 

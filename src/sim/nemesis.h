@@ -26,7 +26,8 @@ class Nemesis {
   // Ends faults that are due and may begin another one. To be called every kPeriodUs.
   void act();
   static constexpr int64_t kPeriodUs = 100'000;
-  // No more faults; what is broken stays broken until somebody heals the cluster.
+  // No more faults; what is broken stays broken until somebody heals the cluster. In every other
+  // run that is everything: all servers begin anew together.
   void stop();
   const Figures& figures() const { return figures_; }
 

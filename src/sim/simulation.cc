@@ -12,7 +12,9 @@
 namespace zooid::sim {
 namespace {
 
-// After healing each client has to get a write through within this time.
+// After healing every server has to serve, and each client to get a write through, within these.
+// The first is less than many an initLimit: nobody may sit out a wait that cannot end well.
+constexpr int64_t kServeBoundUs = 15'000'000;
 constexpr int64_t kProgressBoundUs = 60'000'000;
 constexpr int64_t kRestBoundUs = 60'000'000;
 constexpr int64_t kStepUs = 100'000;
@@ -49,6 +51,12 @@ class Simulation {
     cluster_.heal();
     const int64_t healed_us = cluster_.now_us();
     cluster_.timeline().note("world", "everything is repaired");
+    while (verdict_.is_ok() && !cluster_.all_serve()) {
+      cluster_.run_for_us(kStepUs);
+      if (cluster_.now_us() - healed_us < kServeBoundUs) continue;
+      verdict_.fail(cluster_.now_us(), "every server serves after faults", "not within {} s: {}",
+                    kServeBoundUs / 1'000'000, cluster_.servers_text());
+    }
     const auto has_progress = [&] {
       return std::ranges::all_of(cluster_.clients(), [&](const auto& client) {
         return client->last_write_us() > healed_us;

@@ -236,7 +236,8 @@ void Election::on_peer_connected(ServerId peer, Now now, ElectionEffects&) {
 
 void Election::on_peer_refused(ServerId peer, Now now, ElectionEffects& effects) {
   Machine& machine = *machine_;
-  if (!machine.committed.is_voter(peer) || peer == machine.self || machine.is_looking_idly()) return;
+  if (!machine.committed.is_voter(peer) || peer == machine.self || machine.is_looking_idly())
+    return;
   if (!machine.is_electing) return machine.watch_refusal(peer, effects);
   if (machine.refused.insert(peer).second) machine.recorder.refused(peer, now);
   machine.end_early_if_all_answered(now, effects);

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mark.h"
+#include "base/planted_bug.h"
 #include "zab/election_machine.h"
 
 namespace zooid::zab {
@@ -255,7 +256,7 @@ void Election::Machine::give_up_leading_if_hopeless(ElectionEffects& effects) {
   lost.insert(refused.begin(), refused.end());
   ServerSet hoped_for;
   std::ranges::set_difference(committed.voters(), lost, std::inserter(hoped_for, hoped_for.end()));
-  if (committed.is_quorum(hoped_for)) return;
+  if (committed.is_quorum(hoped_for) || is_planted(PlantedBug::kLeftLeaderWaits)) return;
   MARK("election.would_be_leader_without_followers");
   abandon("too few are left to follow: " + server_list({lost.begin(), lost.end()}) +
               " voted for another server after all or refused the connection",

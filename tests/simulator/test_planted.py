@@ -38,6 +38,7 @@ FOUND = [
     "persistent watch fires once",
     "unused container reaped",
     "ACL version kept",
+    "left leader waits",
 ]
 
 
