@@ -228,6 +228,37 @@ TEST_F(FourLetterWordsTest, dump_has_the_captured_form) {
             std::string::npos);
 }
 
+TEST_F(FourLetterWordsTest, local_sessions_stand_before_the_global_ones) {
+  start();
+  auto facts = make_facts("leader");
+  facts->sessions = {{SessionId{5}, 10'000, 1'795'334'916'000}, {SessionId{6}, 4'000, 0}};
+  facts->local_sessions = {{SessionId{7}, 10'000, 1'795'334'918'000},
+                           {SessionId{8}, 10'000, 1'795'334'918'000},
+                           {SessionId{9}, 20'000, 1'795'334'920'000}};
+  facts->local_session_count = 3;
+  facts->session_count = 2;
+  const std::string local =
+      "SessionTracker dump:\n"
+      "Local Session Sets (2)/(3):\n"
+      "2 expire at Sun Nov 22 08:08:38 UTC 2026:\n\t0x7\n\t0x8\n"
+      "1 expire at Sun Nov 22 08:08:40 UTC 2026:\n\t0x9\n";
+  const std::string of_leader = ask("dump", facts);
+  EXPECT_TRUE(of_leader.starts_with(local + "Global Session Sets (1)/(2):\n"
+                                            "1 expire at Sun Nov 22 08:08:36 UTC 2026:\n\t0x5\n"
+                                            "ephemeral nodes dump:\n"))
+      << of_leader;
+  facts->mode = "follower";
+  const std::string of_follower = ask("dump", facts);
+  EXPECT_TRUE(of_follower.starts_with(
+      local + "Global Sessions(2):\n0x5\t10000ms\n0x6\t4000ms\nephemeral nodes dump:\n"))
+      << of_follower;
+  facts->local_sessions.reset();
+  EXPECT_TRUE(ask("dump", facts).starts_with("SessionTracker dump:\nGlobal Sessions(2):\n0x5\t"));
+  const std::string numbers = ask("mntr", facts);
+  EXPECT_NE(numbers.find("\nzk_global_sessions\t2\n"), std::string::npos);
+  EXPECT_NE(numbers.find("\nzk_local_sessions\t3\n"), std::string::npos);
+}
+
 TEST_F(FourLetterWordsTest, watches_are_listed_by_session_and_by_path) {
   start();
   auto client = connect_open();

@@ -5,6 +5,7 @@
 // replica's core, used on its loop.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,10 @@ class LocalSessions {
   int64_t next_deadline() const { return tracker_.next_deadline(); }
   void postpone_all(int64_t by_us) { tracker_.postpone_all(by_us); }
   size_t size() const { return tracker_.size(); }
+  // For `dump`: deadline (mono_us) -> sessions.
+  std::map<int64_t, std::vector<SessionId>> buckets() const { return tracker_.buckets(); }
+  // Requires that it is one of these.
+  int32_t timeout_ms(SessionId session) const { return *tracker_.timeout_ms(session); }
   void clear();
 
  private:

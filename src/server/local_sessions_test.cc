@@ -9,6 +9,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 using wire::OpCode;
 
 constexpr SessionId kOne{0x0100000000000001}, kTwo{0x0100000000000002};
@@ -27,6 +28,8 @@ TEST(LocalSessions, expire_when_they_are_not_heard) {
   EXPECT_THAT(sessions.take_expired(at_ms(5'000)), ElementsAre(kOne));
   EXPECT_FALSE(sessions.owns(kOne));
   EXPECT_TRUE(sessions.owns(kTwo));
+  EXPECT_THAT(sessions.buckets(), ElementsAre(Pair(ms_to_us(8'000), ElementsAre(kTwo))));
+  EXPECT_EQ(sessions.timeout_ms(kTwo), 4'000);
   sessions.clear();
   EXPECT_FALSE(sessions.owns(kTwo));
   EXPECT_EQ(sessions.next_deadline(), kNever);
@@ -38,6 +41,7 @@ TEST(LocalSessions, an_upgraded_one_is_local_no_more) {
   EXPECT_EQ(sessions.upgrade(kOne), 4'000);
   EXPECT_FALSE(sessions.owns(kOne));
   EXPECT_EQ(sessions.upgrade(kOne), std::nullopt);
+  EXPECT_THAT(sessions.buckets(), IsEmpty());
   EXPECT_THAT(sessions.take_expired(at_ms(100'000)), IsEmpty());
 }
 

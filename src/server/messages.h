@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -143,7 +144,8 @@ struct ReplicaFacts {
   std::string peer_state;  // "leading - broadcast", … as zk_peer_state; empty on standalone
   int64_t server_id = 0;
   Zxid last_zxid;
-  size_t node_count = 0, ephemeral_count = 0, session_count = 0, outstanding = 0;
+  size_t node_count = 0, ephemeral_count = 0, session_count = 0, local_session_count = 0;
+  size_t outstanding = 0;
   uint64_t data_size = 0;
   int64_t uptime_ms = 0;
   // Leader.
@@ -163,6 +165,8 @@ struct ReplicaFacts {
     int64_t expires_wall_ms;
   };
   std::vector<Session> sessions;
+  // Those that only this server knows; nullopt: it keeps none (local_sessions.h).
+  std::optional<std::vector<Session>> local_sessions;
   std::vector<std::pair<SessionId, std::vector<std::string>>> ephemerals;
 };
 struct InspectReply {

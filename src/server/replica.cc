@@ -399,6 +399,7 @@ void Replica::inspect(const Inspect& request, Now now) {
   facts->ephemeral_count = database.tree().ephemeral_count();
   facts->data_size = database.tree().data_size();
   facts->session_count = database.sessions().size();
+  facts->local_session_count = core_.local_sessions.size();
   facts->uptime_ms = (now.mono_us - started_us_) / 1000;
   facts->digest_mismatches = core_.digest_mismatches;
   const storage::LogFigures figures = core_.log.figures();
@@ -439,6 +440,15 @@ void Replica::add_sessions(ReplicaFacts& facts, Now now) {
   for (const auto& [session, timeout_ms] : core_.database->sessions()) {
     const auto it = expiry.find(session);
     facts.sessions.push_back({session, timeout_ms, it == expiry.end() ? 0 : it->second});
+  }
+  if (core_.has_local_sessions() || core_.is_read_only()) {
+    auto& local = facts.local_sessions.emplace();
+    for (const auto& [bucket_us, sessions] : core_.local_sessions.buckets()) {
+      const int64_t wall_ms = now.wall_ms + (bucket_us - now.mono_us) / 1000;
+      for (const SessionId session : sessions) {
+        local.push_back({session, core_.local_sessions.timeout_ms(session), wall_ms});
+      }
+    }
   }
   for (const SessionId owner : core_.database->tree().ephemeral_owners()) {
     facts.ephemerals.emplace_back(owner, core_.database->tree().ephemerals(owner));

@@ -81,23 +81,32 @@ void add_connections(const ShardCore& core, std::string& text) {
   }
 }
 
+// Sessions by the moment when they would expire. Those of no such moment count, but stand in no
+// set: they end already.
+void add_session_sets(const std::vector<ReplicaFacts::Session>& sessions, std::string& text) {
+  std::map<int64_t, std::vector<SessionId>> sets;
+  for (const auto& session : sessions) {
+    if (session.expires_wall_ms != 0) sets[session.expires_wall_ms].push_back(session.id);
+  }
+  text += fmt::format("Session Sets ({})/({}):\n", sets.size(), sessions.size());
+  for (const auto& [wall_ms, ids] : sets) {
+    text += fmt::format("{} expire at {}:\n", ids.size(), date_text(wall_ms));
+    for (const SessionId id : ids) text += fmt::format("\t{}\n", hex(id));
+  }
+}
+
 void add_sessions(const ReplicaFacts& facts, std::string& text) {
   text += "SessionTracker dump:\n";
-  std::map<int64_t, std::vector<SessionId>> buckets;
+  const bool decides_expiry = facts.mode == "leader" || facts.mode == "standalone";
+  if (facts.local_sessions) {
+    text += "Local ";
+    add_session_sets(*facts.local_sessions, text);
+    if (decides_expiry) text += "Global ";
+  }
+  if (decides_expiry) return add_session_sets(facts.sessions, text);
+  text += fmt::format("Global Sessions({}):\n", facts.sessions.size());
   for (const auto& session : facts.sessions) {
-    if (session.expires_wall_ms != 0) buckets[session.expires_wall_ms].push_back(session.id);
-  }
-  if (facts.mode != "leader" && facts.mode != "standalone") {
-    text += fmt::format("Global Sessions({}):\n", facts.sessions.size());
-    for (const auto& session : facts.sessions) {
-      text += fmt::format("{}\t{}ms\n", hex(session.id), session.timeout_ms);
-    }
-    return;
-  }
-  text += fmt::format("Session Sets ({})/({}):\n", buckets.size(), facts.sessions.size());
-  for (const auto& [wall_ms, sessions] : buckets) {
-    text += fmt::format("{} expire at {}:\n", sessions.size(), date_text(wall_ms));
-    for (const SessionId session : sessions) text += fmt::format("\t{}\n", hex(session));
+    text += fmt::format("{}\t{}ms\n", hex(session.id), session.timeout_ms);
   }
 }
 
@@ -157,7 +166,7 @@ std::string monitor_report(const ShardCore& core, const ReplicaFacts& facts) {
   lines.add("max_file_descriptor_count", process.open_files_max);
   lines.add("approximate_data_size", facts.data_size);
   lines.add("open_file_descriptor_count", process.open_files);
-  lines.add("local_sessions", 0);
+  lines.add("local_sessions", facts.local_session_count);
   lines.add("uptime", facts.uptime_ms);
   lines.add("max_latency", counters.latency.max_ms());
   lines.add("outstanding_tls_handshake", 0);

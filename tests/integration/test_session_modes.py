@@ -1,5 +1,6 @@
 """Local sessions with their upgrade, read-only mode, and the reaper of containers and TTL nodes."""
 
+import re
 import struct
 import subprocess
 import time
@@ -100,6 +101,42 @@ def a_local_session_makes_no_transaction_and_ends_with_its_server():
                                          timeout_ms=800)[1] == 0, 30, "the expiry", interval=3)
     assert last_zxid(leader) == before
     ensemble.stop()
+
+
+def dumped_sessions(server):
+    """The session part of `dump`: sessions by name, moments as T, a set that is empty by now left out."""
+    text = server.word("dump")
+    text = text[:text.index("ephemeral nodes dump:")]
+    text = re.sub(r"0 expire at .*\n", "", text)
+    return re.sub(r"Sets \(\d+\)", "Sets (n)", re.sub(r"expire at .*:", "expire at T:", text))
+
+
+def dump_and_mntr_tell_local_sessions_as_java_does():
+    for kinds in (["java", "zooid", "zooid"], ["zooid", "zooid", "java"]):
+        ensemble = Ensemble(kinds, settings=UPGRADING, tick_ms=500, init_limit=20)
+        ensemble.start(2, 3)
+        leader = ensemble.wait_leader()
+        assert leader.id == 3
+        ensemble.start(1)
+        ensemble.wait_all()
+        connection, global_id, _ = harness.raw_connect(ensemble[2].client_port, timeout_ms=9000)
+        assert create(connection, 1, "/e", EPHEMERAL) == 0
+        connections = {0: connection}
+        known = {}
+        for server in ensemble:
+            wait_for(lambda: "zk_global_sessions\t1\n" in server.word("mntr"), 10, "the global session")
+            connections[server.id], session, _ = harness.raw_connect(server.client_port, timeout_ms=9000)
+            known[server.id] = session
+        for server in ensemble:
+            assert "zk_local_sessions\t1\n" in server.word("mntr"), (server.kind, server.word("mntr"))
+            wanted = ("SessionTracker dump:\nLocal Session Sets (n)/(1):\n1 expire at T:\n"
+                      f"\t0x{known[server.id]:x}\n")
+            wanted += (f"Global Session Sets (n)/(1):\n1 expire at T:\n\t0x{global_id:x}\n"
+                       if server is leader else f"Global Sessions(1):\n0x{global_id:x}\t9000ms\n")
+            assert dumped_sessions(server) == wanted, (server.kind, dumped_sessions(server), wanted)
+        for connection in connections.values():
+            connection.close()
+        ensemble.stop()
 
 
 def run_upgrade(kinds, leader_id, server_id):
@@ -350,6 +387,7 @@ def a_chroot_is_the_clients_affair():
 harness.main([sessions_outlive_a_restart, a_moved_session_loses_its_old_connection,
               a_chroot_is_the_clients_affair,
               a_local_session_makes_no_transaction_and_ends_with_its_server,
+              dump_and_mntr_tell_local_sessions_as_java_does,
               an_ephemeral_node_makes_a_local_session_global, upgrades_beside_java,
               a_java_leader_refuses_what_the_client_hears_as_ephemeral_on_local_session,
               reads_without_a_quorum, without_the_key_a_server_without_quorum_serves_nobody,
