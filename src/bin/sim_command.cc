@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -25,6 +26,7 @@ struct SimFlags {
   int servers = 3;
   int clients = 8;
   int64_t seconds = 60;
+  uint64_t steps = 0;
   std::string faults = "some";
   std::string operations = "all";
   bool diagram = false;
@@ -41,6 +43,7 @@ sim::SimOptions options_of(const SimFlags& flags) {
   options.servers = flags.servers;
   options.clients = flags.clients;
   options.seconds = flags.seconds;
+  options.steps = flags.steps;
   options.with_messages = flags.messages;
   if (flags.operations == "basic") options.operations = sim::OperationSet::kBasic;
   if (flags.faults == "none") options.faults = sim::FaultLevel::kNone;
@@ -49,11 +52,38 @@ sim::SimOptions options_of(const SimFlags& flags) {
   return options;
 }
 
+// CLI::PositiveNumber names the limits of a double, and takes what an int64_t cannot hold.
+const CLI::Validator kStepCount(
+    [](const std::string& text) -> std::string {
+      const char* const end = text.data() + text.size();
+      uint64_t steps = 0;
+      const auto [parsed, error] = std::from_chars(text.data(), end, steps);
+      if (error == std::errc() && parsed == end && steps > 0) return "";
+      return "expects a whole number of steps, 1 or more, not '" + text + "'";
+    },
+    "");
+
 // An assertion of the product is a find like any other: it has to name its seed.
 sim::SimOptions running;
 void on_abort(int) {
-  const std::string text = "repeat with: " + sim::repeat_command(running) + "\n";
+  const std::string text = fmt::format("at step {}\nrepeat with: {}\n", sim::steps_of_running(),
+                                       sim::repeat_command(running));
   [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
+}
+
+void print_story(const SimFlags& flags, const sim::Report& report) {
+  fmt::print("\n{}", flags.diagram ? report.diagram : report.story);
+}
+
+// As far as it went nothing was wrong: progress, rest and equal trees are for whole runs.
+void print_cut(const SimFlags& flags, const sim::Report& report) {
+  if (flags.diagram || flags.messages) print_story(flags, report);
+  fmt::print("\nSTOPPED EARLY at {:.6f}s, after step {}: no violation so far, {}\n  {}\n",
+             static_cast<double>(report.totals.simulated_us) / 1e6, report.totals.steps,
+             report.are_replies_judged ? "replies and watches included"
+                                       : "replies and watches not judged: no server that runs has "
+                                         "all transactions",
+             report.servers);
 }
 
 int run_one(const SimFlags& flags) {
@@ -67,11 +97,17 @@ int run_one(const SimFlags& flags) {
   fmt::print("real={:.2f}s simulated-seconds-per-second={:.0f}\n", took.count(),
              static_cast<double>(report.totals.simulated_us) / 1e6 / took.count());
   fmt::print("trace-hash {:016x}\n", report.trace_hash);
+  if (report.is_cut_short) print_cut(flags, report);
   if (!report.violation) return 0;
-  fmt::print("\n{}", flags.diagram ? report.diagram : report.story);
-  fmt::print("\nVIOLATION at {:.6f}s: {}\n  {}\nrepeat with: {}\n",
-             static_cast<double>(report.violation->time_us) / 1e6, report.violation->checker,
-             report.violation->text, sim::repeat_command(report.options));
+  print_story(flags, report);
+  fmt::print("\nVIOLATION at {:.6f}s, step {}: {}\n  {}\nrepeat with: {}\n",
+             static_cast<double>(report.violation->time_us) / 1e6, report.violation->step,
+             report.violation->checker, report.violation->text,
+             sim::repeat_command(report.options));
+  if (report.violation->step < 2) return 1;
+  sim::SimOptions before = report.options;
+  before.steps = report.violation->step - 1;
+  fmt::print("until just before: {} --messages\n", sim::repeat_command(before));
   return 1;
 }
 
@@ -104,6 +140,7 @@ void add_sim_command(CLI::App& app, int& exit_code) {
       "sim",
       "Run a whole ensemble in one deterministic thread, with faults, and check what it promises.\n"
       "  zooid sim --seed 7                     (one run)\n"
+      "  zooid sim --seed 7 --steps 48210 --messages   (its beginning, and what was last)\n"
       "  zooid sim --seeds 1..200 --servers 5   (many runs and a summary)\n"
       "  zooid sim --hours 8 --seed 100000 --faults mixed --jobs 4 --marks   (a night)");
   sim->add_option("--seed", flags.seed, "Everything that happens follows from it");
@@ -111,6 +148,11 @@ void add_sim_command(CLI::App& app, int& exit_code) {
   sim->add_option("--servers", flags.servers, "Servers of the ensemble")->check(CLI::Range(1, 9));
   sim->add_option("--clients", flags.clients, "Clients")->check(CLI::Range(1, 100));
   sim->add_option("--seconds", flags.seconds, "Simulated seconds with faults");
+  sim->add_option("--steps", flags.steps,
+                  "End the run after so many steps (a packet, a worker's turn, a wake-up of a "
+                  "loop…): a violation names its own")
+      ->check(kStepCount)
+      ->excludes("--seeds");
   sim->add_option("--faults", flags.faults, "none, some, many, or mixed: some and many in turn")
       ->check(CLI::IsMember({"none", "some", "many", "mixed"}));
   sim->add_option("--operations", flags.operations,
@@ -118,7 +160,8 @@ void add_sim_command(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"all", "basic"}));
   sim->add_option("--hours", flags.hours, "Run seed after seed from --seed on, for that long")
       ->check(CLI::PositiveNumber)
-      ->excludes("--seeds");
+      ->excludes("--seeds")
+      ->excludes("--steps");
   sim->add_flag(
       "--marks", flags.marks,
       "Say which rare branches the range reached; the exit code is 1 if one of those that "
@@ -132,7 +175,8 @@ void add_sim_command(CLI::App& app, int& exit_code) {
          "Plant a known bug, or each in turn (all), and say how many seeds it takes to find "
          "it; needs a build with -DZOOID_PLANTED_BUGS=ON, or zooid_planted")
       ->expected(0, 1)
-      ->default_str("all");
+      ->default_str("all")
+      ->excludes("--steps");
   sim->callback([&exit_code] {
     const bool is_range = !flags.seeds.empty() || !flags.planted.empty() || flags.hours > 0;
     if (flags.marks && !is_range) throw CLI::RequiresError("--marks", "--seeds or --hours");

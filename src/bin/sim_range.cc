@@ -34,7 +34,10 @@ struct Child {
   std::string out(reinterpret_cast<const char*>(&report.totals), sizeof(report.totals));
   for (const auto& [mark, count] : marks_reached()) out.append(mark).push_back(' ');
   out.push_back('\n');
-  if (report.violation) out += report.violation->checker + ": " + report.violation->text;
+  if (report.violation) {
+    out += fmt::format("{}: {} (step {})", report.violation->checker, report.violation->text,
+                       report.violation->step);
+  }
   for (size_t at = 0; at < out.size();) {
     const ssize_t written = write(pipe, out.data() + at, out.size() - at);
     if (written <= 0) break;

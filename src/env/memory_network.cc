@@ -323,21 +323,24 @@ void MemoryNetwork::run_until(int64_t mono_us) {
   ASSERT(mono_us >= now_us_);
   for (const auto& host : hosts_) host->ask_workers();
   int rounds_at_this_time = 0;
-  for (int64_t time = next_time(); time <= mono_us; time = next_time()) {
+  for (int64_t time = next_time(); time <= mono_us && !is_stopped(); time = next_time()) {
     rounds_at_this_time = time == now_us_ ? rounds_at_this_time + 1 : 0;
     ASSERT(rounds_at_this_time < kWakeUpsAtOneTimeMax);
     now_us_ = time;
-    while (!events_.empty() && events_.front().time_us <= now_us_) {
+    while (!events_.empty() && events_.front().time_us <= now_us_ && !is_stopped()) {
+      ++steps_;
       std::ranges::pop_heap(events_, Later{});
       const Action action = std::move(events_.back().action);
       events_.pop_back();
       action();
     }
     for (const auto& host : hosts_) {
-      if (host->next_deadline() <= now_us_) host->wake_up();
+      if (is_stopped() || host->next_deadline() > now_us_) continue;
+      ++steps_;
+      host->wake_up();
     }
   }
-  now_us_ = mono_us;
+  if (!is_stopped()) now_us_ = mono_us;
 }
 
 void MemoryNetwork::mix(uint64_t value) {

@@ -140,6 +140,13 @@ class MemoryNetwork {
   void run_until(int64_t mono_us);
   void run_for_ms(int64_t ms) { run_until(now_us_ + ms_to_us(ms)); }
   int64_t now_us() const { return now_us_; }
+  // How much has happened. A step is one event (a packet arrives, an action of at() is carried out)
+  // or one wake-up of a host's loop; one that is under way counts.
+  uint64_t steps() const { return steps_; }
+  // Nothing more happens once so many steps are done: run_until() returns at the time of the last
+  // one, and does nothing from then on. 0: no bound.
+  void stop_after(uint64_t steps) { steps_max_ = steps; }
+  bool is_stopped() const { return steps_max_ != 0 && steps_ >= steps_max_; }
 
   // Packets from one host to another wait until heal(), as TCP would send them again; connecting
   // times out. Both directions: cut() and heal() with the hosts exchanged as well, or the _both
@@ -189,6 +196,8 @@ class MemoryNetwork {
   const MemoryNetworkOptions options_;
   Random random_;
   int64_t now_us_ = 0;
+  uint64_t steps_ = 0;
+  uint64_t steps_max_ = 0;
   uint64_t next_event_ = 0;
   uint64_t next_connection_ = 0;
   uint64_t trace_hash_ = 0xcbf29ce484222325ull;

@@ -288,6 +288,23 @@ TEST_F(MemoryNetworkTest, workers_run_at_their_deadlines) {
   EXPECT_EQ(ticker.ticks.size(), 4u);
 }
 
+TEST_F(MemoryNetworkTest, nothing_happens_behind_the_last_step) {
+  Ticker ticker(a);
+  network.at(1'500, [] {});
+  network.run_until(3'500);
+  // Wake-ups at 0, 1,000, 2,000 and 3,000, and the action.
+  EXPECT_EQ(network.steps(), 5u);
+  network.stop_after(7);
+  network.run_until(100'000);
+  EXPECT_TRUE(network.is_stopped());
+  EXPECT_EQ(network.steps(), 7u);
+  EXPECT_EQ(network.now_us(), 5'000);
+  network.run_until(200'000);
+  EXPECT_EQ(network.now_us(), 5'000);
+  EXPECT_EQ(ticker.ticks.size(), 6u);
+  a.remove_worker(ticker);
+}
+
 uint64_t run_of(uint64_t seed) {
   MemoryNetwork network(seed);
   MemoryHost& a = network.add_host("a");

@@ -96,11 +96,14 @@ Cluster::Cluster(const SimOptions& options, Verdict& verdict)
     clients_.push_back(
         std::make_unique<Workload>(host, number, random_.next(), workload, history_));
   }
+  network_.stop_after(options.steps);
+  verdict_.set_step_at([this](int64_t time_us) { return step_at(time_us); });
   observe_wake_ups();
   purge_later();
 }
 
 Cluster::~Cluster() {
+  verdict_.set_step_at(nullptr);
   network_.set_wake_observer(nullptr);
   servers_.clear();
   clients_.clear();
@@ -156,6 +159,10 @@ void Cluster::observe_wake_ups() {
   network_.set_wake_observer([this](env::MemoryHost& host, bool begins) {
     timeline_.set_running(begins ? host.name() : "world");
     if (begins) return;
+    if (steps_by_time_.empty() || steps_by_time_.back().first != network_.now_us()) {
+      steps_by_time_.emplace_back(network_.now_us(), 0);
+    }
+    steps_by_time_.back().second = network_.steps();
     const auto it = server_of_host_.find(&host);
     if (it == server_of_host_.end()) return;
     checker_.after_wake_up(*it->second, network_.now_us());
@@ -163,9 +170,17 @@ void Cluster::observe_wake_ups() {
   });
 }
 
+// What is judged at the end names a moment of the past.
+uint64_t Cluster::step_at(int64_t time_us) const {
+  if (time_us >= network_.now_us()) return network_.steps();
+  const auto later =
+      std::ranges::upper_bound(steps_by_time_, time_us, {}, &std::pair<int64_t, uint64_t>::first);
+  return later == steps_by_time_.begin() ? 0 : std::prev(later)->second;
+}
+
 void Cluster::run_for_us(int64_t duration_us) {
   const int64_t end_us = network_.now_us() + duration_us;
-  while (verdict_.is_ok() && network_.now_us() < end_us) {
+  while (verdict_.is_ok() && !is_stopped() && network_.now_us() < end_us) {
     network_.run_until(std::min(end_us, network_.now_us() + kSliceUs));
   }
 }

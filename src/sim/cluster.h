@@ -38,9 +38,12 @@ class Cluster {
   Cluster(const SimOptions& options, Verdict& verdict);
   ~Cluster();
 
-  // Runs until that much time has passed or a checker objects.
+  // Runs until that much time has passed, a checker objects, or the last step that was asked for.
   void run_for_us(int64_t duration_us);
   int64_t now_us() const { return network_.now_us(); }
+  uint64_t steps() const { return network_.steps(); }
+  // The last step that was asked for is done: nothing happens any more.
+  bool is_stopped() const { return network_.is_stopped(); }
 
   // A server that cannot be started is a violation.
   void start(SimServer& server);
@@ -74,6 +77,7 @@ class Cluster {
  private:
   config::ServerConfig config_for(int id, const zab::Membership& membership) const;
   void observe_wake_ups();
+  uint64_t step_at(int64_t time_us) const;
   void purge_later();
 
   Verdict& verdict_;
@@ -87,6 +91,8 @@ class Cluster {
   std::map<const env::MemoryHost*, SimServer*> server_of_host_;
   std::vector<env::MemoryHost*> client_hosts_;
   std::vector<std::unique_ptr<Workload>> clients_;
+  // For each time at which a loop woke up, the number of steps when that had ended.
+  std::vector<std::pair<int64_t, uint64_t>> steps_by_time_;
 };
 
 }  // namespace zooid::sim

@@ -25,6 +25,8 @@ struct SimOptions {
   int servers = 3;
   int clients = 8;
   int64_t seconds = 60;  // of the first phase, with faults
+  // Ends the run after so many steps of the world (env::MemoryNetwork::steps); 0: no bound.
+  uint64_t steps = 0;
   FaultLevel faults = FaultLevel::kSome;
   OperationSet operations = OperationSet::kAll;
   // Of a build that has them; anything else than kNone is an error in others.

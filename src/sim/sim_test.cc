@@ -1,6 +1,7 @@
 // Runs of the simulator with fixed seeds: no violation, and twice the same.
 #include <gtest/gtest.h>
 
+#include "sim/cluster.h"
 #include "sim/simulation.h"
 
 namespace zooid::sim {
@@ -45,6 +46,61 @@ TEST(Simulation, a_seed_gives_the_same_run_twice) {
     const Report second = simulate(options);
     EXPECT_EQ(first.trace_hash, second.trace_hash) << repeat_command(options);
     EXPECT_EQ(first.totals.operations, second.totals.operations);
+  }
+}
+
+TEST(Simulation, a_run_that_is_cut_short_begins_as_the_whole_run_does) {
+  constexpr uint64_t kSteps = 40'000, kFewSteps = 2'000;
+  SimOptions options{.seed = 300, .seconds = 20, .faults = FaultLevel::kMany};
+  options.with_messages = true;
+  const Report whole = simulate(options);
+  EXPECT_FALSE(whole.is_cut_short);
+  ASSERT_GT(whole.totals.steps, kSteps + kFewSteps);
+  options.steps = kSteps;
+  const Report first = simulate(options);
+  const Report second = simulate(options);
+  expect_ok(first);
+  EXPECT_TRUE(first.is_cut_short);
+  EXPECT_TRUE(first.are_replies_judged);
+  EXPECT_EQ(first.totals.steps, kSteps);
+  EXPECT_LT(first.totals.simulated_us, whole.totals.simulated_us);
+  EXPECT_EQ(first.trace_hash, second.trace_hash);
+  EXPECT_EQ(first.story, second.story);
+  // A longer run tells the same, each message of it, as far as its last seconds reach back.
+  options.steps += kFewSteps;
+  const Report longer = simulate(options);
+  EXPECT_NE(longer.trace_hash, first.trace_hash);
+  const std::string line = longer.story.substr(0, longer.story.find('\n') + 1);
+  const size_t common = first.story.find(line);
+  ASSERT_NE(common, std::string::npos) << line;
+  EXPECT_GT(first.story.size() - common, 10'000u);
+  EXPECT_TRUE(longer.story.starts_with(first.story.substr(common)));
+}
+
+TEST(Simulation, a_violation_names_the_step_of_its_time) {
+  Verdict verdict;
+  Cluster cluster({.seed = 300}, verdict);
+  for (const auto& server : cluster.servers()) cluster.start(*server);
+  cluster.run_for_us(2'000'000);
+  const uint64_t before = cluster.steps();
+  cluster.run_for_us(20'000);
+  const uint64_t then = cluster.steps();
+  const int64_t then_us = cluster.now_us();
+  cluster.run_for_us(1'000'000);
+  ASSERT_LT(before, then);
+  ASSERT_LT(then, cluster.steps());
+  verdict.fail(then_us, "a checker", "said at the end of a run");
+  EXPECT_GT(verdict.violation()->step, before);
+  EXPECT_LE(verdict.violation()->step, then);
+}
+
+TEST(Simulation, whatever_the_step_a_run_can_be_cut_short_there) {
+  for (uint64_t steps = 1; steps < 60'000; steps += steps / 2 + 1) {
+    const SimOptions options{
+        .seed = 302, .seconds = 20, .steps = steps, .faults = FaultLevel::kMany};
+    const Report report = simulate(options);
+    expect_ok(report);
+    EXPECT_EQ(report.totals.steps, steps) << repeat_command(options);
   }
 }
 

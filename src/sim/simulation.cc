@@ -25,33 +25,40 @@ FaultLevel level_of(const SimOptions& options) {
   return options.seed % 2 == 0 ? FaultLevel::kMany : FaultLevel::kSome;
 }
 
+const Cluster* running = nullptr;
+
 class Simulation {
  public:
   explicit Simulation(const SimOptions& options)
       : options_(options),
         cluster_(options, verdict_),
-        nemesis_(cluster_, level_of(options), options.seconds * 500'000, cluster_.fork_random()) {}
+        nemesis_(cluster_, level_of(options), options.seconds * 500'000, cluster_.fork_random()) {
+    running = &cluster_;
+  }
+  ~Simulation() { running = nullptr; }
 
   Report run() {
     for (const auto& server : cluster_.servers()) cluster_.start(*server);
     const int64_t end_us = options_.seconds * 1'000'000;
-    while (verdict_.is_ok() && cluster_.now_us() < end_us) {
+    while (goes_on() && cluster_.now_us() < end_us) {
       nemesis_.act();
       cluster_.run_for_us(kStepUs);
     }
-    if (verdict_.is_ok()) demand_progress();
-    if (verdict_.is_ok()) come_to_rest();
+    if (goes_on()) demand_progress();
+    if (goes_on()) come_to_rest();
     check_history();
     return report();
   }
 
  private:
+  bool goes_on() const { return verdict_.is_ok() && !cluster_.is_stopped(); }
+
   void demand_progress() {
     nemesis_.stop();
     cluster_.heal();
     const int64_t healed_us = cluster_.now_us();
     cluster_.timeline().note("world", "everything is repaired");
-    while (verdict_.is_ok() && !cluster_.all_serve()) {
+    while (goes_on() && !cluster_.all_serve()) {
       cluster_.run_for_us(kStepUs);
       if (cluster_.now_us() - healed_us < kServeBoundUs) continue;
       verdict_.fail(cluster_.now_us(), "every server serves after faults", "not within {} s: {}",
@@ -62,7 +69,7 @@ class Simulation {
         return client->last_write_us() > healed_us;
       });
     };
-    while (verdict_.is_ok() && !has_progress()) {
+    while (goes_on() && !has_progress()) {
       cluster_.run_for_us(kStepUs);
       if (cluster_.now_us() - healed_us < kProgressBoundUs) continue;
       verdict_.fail(cluster_.now_us(), "progress after faults",
@@ -76,7 +83,7 @@ class Simulation {
     cluster_.stop_clients();
     const int64_t stopped_us = cluster_.now_us();
     int quiet_steps = 0;
-    while (verdict_.is_ok() && quiet_steps < 5) {
+    while (goes_on() && quiet_steps < 5) {
       cluster_.run_for_us(kStepUs);
       const bool is_quiet = cluster_.clients_are_quiet() && cluster_.is_at_rest();
       quiet_steps = is_quiet ? quiet_steps + 1 : 0;
@@ -88,12 +95,17 @@ class Simulation {
 
   void check_history() {
     if (!verdict_.is_ok()) return;
-    for (const auto& server : cluster_.servers()) cluster_.read_log(*server);
+    for (const auto& server : cluster_.servers()) {
+      // Only in a run that was cut short does a server not have a state.
+      if (server->is_running() && server->core()->database) cluster_.read_log(*server);
+    }
     if (cluster_.checker().unseen_count() > 0) return;  // every disk that had them was wiped
+    are_replies_judged_ = true;
     ReplyChecker replies(cluster_.history(), cluster_.checker().committed(),
                          cluster_.limits().tick_ms, verdict_);
     replies.check();
     check_watches(cluster_.history(), replies.changes(), verdict_);
+    if (cluster_.is_stopped()) return;
     for (const auto& server : cluster_.servers()) {
       check_tree(*server, replies.model(), cluster_.now_us(), verdict_);
     }
@@ -104,6 +116,7 @@ class Simulation {
     report.options = options_;
     report.limits = cluster_.limits().text();
     Totals& totals = report.totals;
+    totals.steps = cluster_.steps();
     for (const Operation& operation : cluster_.history().operations) {
       totals.operations += operation.is_answered() ? 1 : 0;
       totals.writes += operation.is_ok() && is_write(operation.type) ? 1 : 0;
@@ -121,8 +134,12 @@ class Simulation {
     totals.simulated_us = cluster_.now_us();
     report.trace_hash = cluster_.trace_hash();
     report.violation = verdict_.violation();
-    if (report.violation) {
-      const int64_t end_us = report.violation->time_us + kStoryUs / 6;
+    report.is_cut_short = cluster_.is_stopped() && !report.violation;
+    report.are_replies_judged = are_replies_judged_;
+    report.servers = cluster_.servers_text();
+    if (report.violation || report.is_cut_short) {
+      const int64_t end_us =
+          report.violation ? report.violation->time_us + kStoryUs / 6 : cluster_.now_us();
       report.story = cluster_.timeline().text(end_us, kStoryUs);
       report.diagram = cluster_.timeline().diagram(end_us, kStoryUs);
     }
@@ -134,11 +151,17 @@ class Simulation {
   Cluster cluster_;
   Nemesis nemesis_;
   int64_t recovery_us_ = 0;
+  bool are_replies_judged_ = false;
 };
 
 }  // namespace
 
+uint64_t steps_of_running() {
+  return running == nullptr ? 0 : running->steps();
+}
+
 Totals& Totals::operator+=(const Totals& other) {
+  steps += other.steps;
   operations += other.operations;
   writes += other.writes;
   events += other.events;
@@ -159,9 +182,9 @@ std::string Totals::text() const {
   return fmt::format(
       "operations={} writes={} committed={} events={} sessions={} elections={} crashes={} "
       "partitions={} faults={} truncated={} snapshot-syncs={} slowest-recovery={:.1f}s "
-      "simulated={:.1f}s operations-per-simulated-second={}",
+      "steps={} simulated={:.1f}s operations-per-simulated-second={}",
       operations, writes, committed, events, sessions, elections, crashes, partitions, faults,
-      truncations, snapshot_syncs, static_cast<double>(recovery_us) / 1e6,
+      truncations, snapshot_syncs, static_cast<double>(recovery_us) / 1e6, steps,
       static_cast<double>(simulated_us) / 1e6, operations_per_second());
 }
 
@@ -172,10 +195,11 @@ Report simulate(const SimOptions& options) {
 
 std::string repeat_command(const SimOptions& options) {
   constexpr const char* kLevels[] = {"none", "some", "many", "mixed"};
-  return fmt::format("zooid sim --seed {} --servers {} --clients {} --seconds {} --faults {}{}",
+  return fmt::format("zooid sim --seed {} --servers {} --clients {} --seconds {} --faults {}{}{}",
                      options.seed, options.servers, options.clients, options.seconds,
                      kLevels[static_cast<int>(options.faults)],
-                     options.operations == OperationSet::kBasic ? " --operations basic" : "");
+                     options.operations == OperationSet::kBasic ? " --operations basic" : "",
+                     options.steps > 0 ? fmt::format(" --steps {}", options.steps) : "");
 }
 
 }  // namespace zooid::sim

@@ -12,6 +12,7 @@
 namespace zooid::sim {
 
 struct Totals {
+  uint64_t steps = 0;       // of the world: env::MemoryNetwork::steps
   uint64_t operations = 0;  // answered
   uint64_t writes = 0;      // acknowledged
   uint64_t events = 0;
@@ -37,12 +38,20 @@ struct Report {
   std::string limits;
   Totals totals;
   uint64_t trace_hash = 0;
+  // SimOptions::steps ended it: nobody had to make progress or to come to rest.
+  bool is_cut_short = false;
+  // Of a run that was cut short: the replies were judged, too. Otherwise nobody had all
+  // transactions that they need.
+  bool are_replies_judged = false;
+  std::string servers;  // what each is and has
   std::optional<Violation> violation;
-  std::string story;    // around the violation, empty without one
+  std::string story;    // around the violation, or before the last step; empty without either
   std::string diagram;  // the same for Mermaid
 };
 
 Report simulate(const SimOptions& options);
+// Of the run that is going on, 0 without one: for the message of an assertion.
+uint64_t steps_of_running();
 // The command that repeats a run.
 std::string repeat_command(const SimOptions& options);
 
