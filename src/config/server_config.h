@@ -42,6 +42,8 @@ struct ServerConfig {
   int32_t snap_count = 100'000;
   uint64_t snap_size_limit_bytes = 4ull << 30;  // snapSizeLimitInKb
   int32_t commit_log_count = 500;
+  // History that a leader reads from its log files in one step for one learner. Has no key.
+  uint64_t history_slice_bytes = 512u << 10;
   int32_t purge_retain_count = 3;    // autopurge.snapRetainCount
   int32_t purge_interval_hours = 0;  // autopurge.purgeInterval; 0: off
   bool force_sync = true;

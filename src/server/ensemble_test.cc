@@ -64,6 +64,25 @@ TEST(Ensemble, a_learner_gets_all_slices_of_a_long_history) {
   EXPECT_GE(mark_count("leader.cursor_behind_window") - asked_before, 3u);
 }
 
+// As the simulator draws it; less than one transaction is one.
+TEST(Ensemble, the_least_slice_of_history_is_one_transaction) {
+  World world(3, [](config::ServerConfig& config) {
+    config.commit_log_count = 1;
+    config.snapshot_size_factor = 0;
+    config.history_slice_bytes = 1;
+  });
+  for (int i = 0; i < 30; ++i) {
+    if (i == 10) world.ensemble.find(1)->stop();
+    world.create(OpCode::kCreate, "/n", wire::kFlagSequential, "x");
+  }
+  const uint64_t slices_before = mark_count("leader.history_in_slices");
+  world.ensemble.find(1)->start();
+  world.ensemble.run_for_ms(2'000);
+  EXPECT_EQ(world.ensemble.find(1)->state(), "not leading 1:1f");
+  // All but the few that the window holds.
+  EXPECT_GE(mark_count("leader.history_in_slices") - slices_before, 15u);
+}
+
 TEST(Ensemble, an_empty_container_is_deleted_by_a_lone_server_and_by_a_leader) {
   for (const int servers : {1, 3}) {
     World world(servers,

@@ -9,8 +9,6 @@
 namespace zooid::server {
 namespace {
 
-// History read from the log files in one step for one learner.
-constexpr size_t kHistorySliceBytes = 512u * 1024;
 constexpr int64_t kListenRetryUs = 200'000;
 
 zab::LeaderOptions leader_options(const config::ServerConfig& config) {
@@ -302,7 +300,7 @@ void LeaderRole::send_history(const zab::LeaderEffects::History& wanted, Now now
     if (opened) reader = readers_.emplace(wanted.learner, std::move(*opened)).first;
   }
   size_t bytes = 0;
-  while (reader != readers_.end() && bytes < kHistorySliceBytes) {
+  while (reader != readers_.end() && bytes < core_.config.history_slice_bytes) {
     auto txn = reader->second.next();
     if (!txn || !*txn) break;
     if ((*txn)->zxid <= wanted.after) continue;

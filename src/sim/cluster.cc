@@ -42,7 +42,8 @@ Limits draw_limits(Random& random) {
   limits.commit_log_count = one_of(random, {1, 5, 40, 500});
   limits.outstanding = one_of(random, {10, 1'000});
   limits.preallocate_bytes = one_of(random, {4'096u, 65'536u});
-  limits.snapshot_size_factor = one_of(random, {-1.0, 0.1, 0.33, 100.0});
+  limits.snapshot_size_factor = one_of(random, {-1.0, 0.0, 0.0, 0.01, 0.33, 100.0});
+  limits.history_slice_bytes = one_of(random, {1u, 200u, 2'000u, 512u * 1'024});
   limits.digest_enabled = !random.one_in(8);
   limits.end_election_early = !random.one_in(3);
   return limits;
@@ -50,10 +51,10 @@ Limits draw_limits(Random& random) {
 
 std::string Limits::text() const {
   return fmt::format(
-      "tickTime={} initLimit={} syncLimit={} snapCount={} commitLogCount={} "
+      "tickTime={} initLimit={} syncLimit={} snapCount={} commitLogCount={} historySlice={} "
       "globalOutstandingLimit={} preAllocSize={} snapshotSizeFactor={} digest={} endEarly={}",
-      tick_ms, init_limit, sync_limit, snap_count, commit_log_count, outstanding, preallocate_bytes,
-      snapshot_size_factor, digest_enabled, end_election_early);
+      tick_ms, init_limit, sync_limit, snap_count, commit_log_count, history_slice_bytes,
+      outstanding, preallocate_bytes, snapshot_size_factor, digest_enabled, end_election_early);
 }
 
 Cluster::Cluster(const SimOptions& options, Verdict& verdict)
@@ -119,6 +120,7 @@ config::ServerConfig Cluster::config_for(int id, const zab::Membership& membersh
   config.client_port = kClientPort;
   config.snap_count = limits_.snap_count;
   config.commit_log_count = limits_.commit_log_count;
+  config.history_slice_bytes = limits_.history_slice_bytes;
   config.global_outstanding_limit = limits_.outstanding;
   config.preallocate_bytes = limits_.preallocate_bytes;
   config.snapshot_size_factor = limits_.snapshot_size_factor;

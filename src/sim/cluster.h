@@ -24,6 +24,7 @@ struct Limits {
   int32_t sync_limit = 4;
   int32_t snap_count = 100'000;
   int32_t commit_log_count = 500;
+  uint64_t history_slice_bytes = 512 * 1024;
   int32_t outstanding = 1'000;
   uint64_t preallocate_bytes = 16 * 1024;
   double snapshot_size_factor = 0.33;

@@ -128,6 +128,7 @@ void Leader::Machine::on_more_history(LearnerProgress& learner, const std::vecto
     previous = txn.zxid;
   }
   if (is_whole) {
+    MARK("leader.history_in_slices");
     learner.slice.assign(slice.begin(), slice.end());
     return;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/mark.h"
 
 namespace zooid::zab {
 namespace {
@@ -73,7 +74,9 @@ SyncPlan plan_from_log(const HistoryView& history, Zxid learner, const DiskReach
       disk.snapshot_size_factor > kFactorMax ? kFactorDefault : disk.snapshot_size_factor;
   const auto limit =
       static_cast<uint64_t>(factor * static_cast<double>(disk.newest_snapshot_bytes));
+  if (limit == 0) MARK("leader.history_of_any_size");
   if (limit != 0 && disk.bytes_after_start > limit) {
+    MARK("leader.history_larger_than_worth");
     return snap(history, "the log files are larger than a snapshot is worth");
   }
   SyncPlan plan = diff(history.committed, learner, "below the window, from the log files");
