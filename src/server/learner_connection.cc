@@ -43,7 +43,9 @@ void LearnerConnection::on_closed(const Error& reason) {
 bool LearnerConnection::pump(zab::Leader& leader, Now now) {
   if (is_closed()) return false;
   while (walk_ != nullptr && stream_->backlog() < kBacklogBytesMax) {
-    if (!walk_->step(stream_->output())) continue;
+    const bool is_over = walk_->step(stream_->output());
+    leader.on_snapshot_progress(key_, now);
+    if (!is_over) continue;
     walk_.reset();
     wire::Writer(stream_->output()).buffer(wire::kSnapStreamSignature);
     return true;

@@ -160,6 +160,9 @@ void Leader::Machine::check_learner_times(Now now, LeaderEffects& effects) {
   for (auto& [key, reason] : late) close(key, std::move(reason), effects);
 }
 
+// Apache counts every learner that has a connection for initLimit + syncLimit, also one that has
+// never answered: a leader whose voters lost power while they joined would then serve nobody, and
+// keep its clients, for as long as that.
 void Leader::Machine::check_quorum_alive(Now now, LeaderEffects& effects) {
   ServerSet alive{start.self};
   for (const auto& [key, learner] : learners) {
@@ -188,14 +191,13 @@ void Leader::on_learner_connected(LearnerKey key, Now now) {
   const LeaderOptions& options = machine_->options;
   learner.key = key;
   learner.packet_due_us = now.mono_us + machine_->limit_us(options.init_limit);
-  learner.alive_until_us =
-      now.mono_us + machine_->limit_us(options.init_limit + options.sync_limit);
 }
 
 void Leader::on_learner_packet(LearnerKey key, const wire::QuorumPacket& packet, Now now,
                                LeaderEffects& effects) {
   LearnerProgress* learner = machine_->find(key);
   if (learner == nullptr) return;
+  learner->note_sign_of_life(now, machine_->limit_us(machine_->options.sync_limit));
   switch (learner->stage) {
     case LearnerStage::kInfo:
       return machine_->on_learner_info(*learner, packet, now, effects);
@@ -271,6 +273,12 @@ void Leader::on_snapshot_begun(LearnerKey key, Zxid zxid, Now) {
   machine_->on_snapshot_begun(*learner, zxid);
 }
 
+void Leader::on_snapshot_progress(LearnerKey key, Now now) {
+  LearnerProgress* learner = machine_->find(key);
+  if (learner == nullptr) return;
+  learner->note_sign_of_life(now, machine_->limit_us(machine_->options.sync_limit));
+}
+
 void Leader::on_snapshot_sent(LearnerKey key, Now) {
   LearnerProgress* learner = machine_->find(key);
   if (learner == nullptr) return;
@@ -308,8 +316,13 @@ void Leader::answer_revalidate(LearnerKey key, SessionId session, bool valid) {
 void Leader::pump(LearnerKey key, size_t bytes_max, std::string& out, Now now) {
   LearnerProgress* learner = machine_->find(key);
   if (learner == nullptr) return;
+  const size_t before = out.size();
+  const bool is_being_synchronised = learner->stage <= LearnerStage::kSync;
   if (auto wanted = learner->pump(machine_->view(), bytes_max, out, now)) {
     machine_->wanted_history.push_back(*wanted);
+  }
+  if (is_being_synchronised && out.size() > before) {
+    learner->note_sign_of_life(now, machine_->limit_us(machine_->options.sync_limit));
   }
 }
 

@@ -127,6 +127,8 @@ class Leader {
   // instead, or is closed if packets of the range were sent already.
   void on_history(LearnerKey key, const std::vector<WindowTxn>& slice, Now now,
                   LeaderEffects& effects);
+  // The connection has taken more of the stream: the learner lives.
+  void on_snapshot_progress(LearnerKey key, Now now);
   void on_snapshot_sent(LearnerKey key, Now now);
   // The zxid at which the snapshot stream began; called before its first byte is appended, at once
   // when `snapshots` names the learner. The SNAP packet with this zxid is then pumped first.

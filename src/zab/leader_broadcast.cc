@@ -143,7 +143,6 @@ void Leader::Machine::on_synced_packet(LearnerProgress& learner, const wire::Quo
   const bool is_in_broadcast = learner.stage == LearnerStage::kBroadcast;
   if (is_in_broadcast) {
     learner.packet_due_us = now.mono_us + limit_us(options.sync_limit);
-    learner.alive_until_us = learner.packet_due_us;
   }
   bool is_well_formed = true;
   switch (packet.type) {

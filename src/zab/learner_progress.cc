@@ -143,7 +143,7 @@ void LearnerProgress::send_uptodate(const BroadcastView& view, std::string& out,
   stage = LearnerStage::kBroadcast;
   // Before UPTODATE a learner answers no PING and acknowledges no proposal: the time begins now.
   packet_due_us = now.mono_us + view.sync_us;
-  alive_until_us = std::max(alive_until_us, packet_due_us);
+  note_sign_of_life(now, view.sync_us);
   ack_wait_since_us = now.mono_us;
   if (round_confirmed < view.rounds_begun) is_ping_due = true;
 }

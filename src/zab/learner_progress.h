@@ -3,6 +3,7 @@
 // machine (leader_machine.h), which owns one per connection.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <string>
@@ -92,13 +93,19 @@ struct LearnerProgress {
 
   // Time, in us of the monotonic clock.
   int64_t packet_due_us = kNever;  // the next packet must come before
-  int64_t alive_until_us = 0;      // counts for the liveness of the quorum until then
-  int64_t ack_wait_since_us = 0;   // the oldest unacknowledged proposal waits since then
-  Zxid ack_floor;                  // proposals up to here may stay unacknowledged (3.9.5)
+  // Counts for the liveness of the quorum until then: syncLimit after the last packet from it, or,
+  // while it is synchronised and has nothing to say, after its connection last took bytes.
+  int64_t alive_until_us = 0;
+  int64_t ack_wait_since_us = 0;  // the oldest unacknowledged proposal waits since then
+  Zxid ack_floor;                 // proposals up to here may stay unacknowledged (3.9.5)
 
   bool counts() const { return is_voter && stage >= LearnerStage::kUpToDate; }
   // A proposal was written to it that it has to acknowledge and did not.
   bool owes_ack() const { return !is_observer && cursor > std::max(acked, ack_floor); }
+
+  void note_sign_of_life(Now now, int64_t sync_us) {
+    alive_until_us = std::max(alive_until_us, now.mono_us + sync_us);
+  }
 
   // Appends what may go out now, about bytes_max bytes. Returns what must be read from the log
   // files to go on. Not while a snapshot stream runs.
