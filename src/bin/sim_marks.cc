@@ -152,6 +152,10 @@ constexpr const char* kElsewhere[] = {
     "storage.torn_file_was_damaged",
     "storage.truncate_dropped",
     "storage.untrusted_emptiness",
+    "throttle.refused",
+    "throttle.stale_dropped",
+    "throttle.stale_dropped_at_close",
+    "throttle.write_outlives_connection",
 };
 
 }  // namespace

@@ -100,8 +100,7 @@ constexpr Key kRefusedKeys[] = {
 
 constexpr std::string_view kJavaOnly = "it tunes a part that only the Java server has";
 constexpr std::string_view kNoCaches = "answers are not cached here, and need not be";
-constexpr std::string_view kNoThrottle =
-    "throttling of requests and connections is not supported yet";
+constexpr std::string_view kNoThrottle = "throttling of connections is not supported yet";
 constexpr std::string_view kNoMetrics = "metrics are read with the four-letter word mntr";
 constexpr std::string_view kNoAdmin = "the administration server is not supported yet";
 constexpr std::string_view kNoPauses = "there is no JVM that pauses";
@@ -133,13 +132,8 @@ constexpr Key kWarnedKeys[] = {
     warned("maxResponseCacheSize", kProperty, "0", kNoCaches),
     warned("maxGetChildrenResponseCacheSize", kProperty, "0", kNoCaches),
     warned("intBufferStartingSizeBytes", kProperty, "", kJavaOnly),
-    warned("throttled_op_wait_time", kProperty, "0", kNoThrottle),
-    warned("request_throttle_max_requests", kProperty, "0", kNoThrottle),
-    warned("request_throttle_stall_time", kProperty, "", kNoThrottle),
-    warned("request_throttle_drop_stale", kProperty, "", kNoThrottle),
-    warned("request_stale_latency_check", kProperty, "false", kNoThrottle),
-    warned("request_stale_connection_check", kProperty, "", kNoThrottle),
-    warned("request_throttler.shutdownTimeout", kProperty, "", kNoThrottle),
+    warned("request_throttler.shutdownTimeout", kProperty, "",
+           "requests that wait when the server ends are dropped at once"),
     warned("watchManagerName", kProperty, "", "watches are kept compactly in any case"),
     warned("watcherCleanThreshold", kProperty, "", kJavaOnly),
     warned("watcherCleanIntervalInSeconds", kProperty, "", kJavaOnly),

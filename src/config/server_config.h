@@ -71,7 +71,13 @@ struct ServerConfig {
   int64_t container_max_never_used_ms = 0;  // 0: an unused container stays
   int32_t large_request_threshold = -1;     // bytes; -1: no request counts as large
   int64_t large_request_max_bytes = 100 << 20;
-  std::string super_digest;  // DigestAuthenticationProvider.superDigest
+  int32_t request_throttle_max_requests = 0;  // in process at once; 0: no throttle
+  int64_t request_throttle_stall_ms = 100;    // request_throttle_stall_time
+  bool request_throttle_drop_stale = true;
+  bool request_stale_connection_check = true;  // stale: its connection is closed
+  bool request_stale_latency_check = false;    // stale: older than its session's time-out
+  int32_t throttled_op_wait_ms = 0;            // throttled_op_wait_time; 0: however long
+  std::string super_digest;                    // DigestAuthenticationProvider.superDigest
   std::string digest_algorithm = "SHA1";
   bool listen_on_all_ips = false;     // quorumListenOnAllIPs
   int64_t connect_timeout_ms = 5000;  // cnxTimeout

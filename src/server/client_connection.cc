@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -149,8 +150,8 @@ void ClientConnection::on_connect(std::string_view body) {
   pause(kHandshake);
   const Origin origin{core_.id, id_};
   if (request.session_id == kNoSession) {
-    core_.replica.push(NewSession{origin, timeout_ms_});
-    return;
+    if (!core_.throttle.holds_back(core_.outstanding())) return ask_for_session();
+    return hold_back(0, wire::OpCode::kCreateSession, {});
   }
   session_ = request.session_id;
   if (core_.is_read_only && core_.database->sessions().contains(session_)) {
@@ -160,6 +161,15 @@ void ClientConnection::on_connect(std::string_view body) {
   }
   const bool password_ok = request.password == wire::session_password(session_);
   core_.replica.push(AttachSession{origin, session_, timeout_ms_, password_ok});
+}
+
+void ClientConnection::ask_for_session() {
+  ASSERT(state_ == State::kOpening);
+  if (core_.throttle.is_on()) {
+    is_creation_charged_ = true;
+    core_.charge(0);
+  }
+  core_.replica.push(NewSession{Origin{core_.id, id_}, timeout_ms_});
 }
 
 void ClientConnection::on_attach_result(const AttachResult& result, Now now) {
@@ -197,6 +207,7 @@ void ClientConnection::write_connect_response(int32_t timeout_ms, SessionId sess
 void ClientConnection::establish(SessionId session, Now now) {
   ASSERT(state_ == State::kOpening);
   ASSERT(session != kNoSession);
+  if (std::exchange(is_creation_charged_, false)) core_.discharge(0);
   session_ = session;
   state_ = State::kOpen;
   last_heard_us_ = now.mono_us;
@@ -324,6 +335,8 @@ void ClientConnection::finish(bool tell_replica) {
   core_.watches.remove_watcher(slot_of(id_));
   for (; !queue_.empty(); queue_.pop()) core_.discharge(queue_.front().charged_bytes);
   waiting_reads_ = 0;
+  if (std::exchange(is_creation_charged_, false)) core_.discharge(0);
+  core_.drop_throttled(id_);
   core_.limits.release(peer().host);
   core_.note_closed(id_);
   if (tell_replica && has_origin) {

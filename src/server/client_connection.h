@@ -21,6 +21,17 @@ namespace zooid::server {
 // A paused connection is read again when its backlog has fallen to this.
 inline constexpr size_t kBacklogResumeBytes = 1u << 20;
 
+// A request to be carried out, or to be answered in its turn: straight from the wire, or out of the
+// request throttle.
+struct ArrivedRequest {
+  int32_t xid = 0;
+  wire::OpCode type = wire::OpCode::kError;
+  std::string_view body;
+  const wire::AuthPtr& ids;  // the identities at arrival
+  int64_t received_us = 0;
+  bool is_refused = false;  // it waited for too long in the throttle: THROTTLEDOP
+};
+
 class ClientConnection : public env::StreamHandler {
  public:
   ClientConnection(ShardCore& core, ConnectionId id, std::unique_ptr<env::Stream> stream, Now now);
@@ -33,6 +44,8 @@ class ClientConnection : public env::StreamHandler {
   void on_sync_done(const SyncDone& done, Now now);
   void on_attach_result(const AttachResult& result, Now now);
   void on_local_reply(const LocalReply& reply, Now now);
+  // The request throttle lets it go.
+  void on_released(const ThrottledRequest& request, bool is_refused, Now now);
   // The facts that a four-letter word waits for; null: they did not come in time.
   void on_facts(const ReplicaFacts* facts);
 
@@ -88,6 +101,7 @@ class ClientConnection : public env::StreamHandler {
   // How many bytes belong to a four-letter word; 0: its argument is incomplete; kNoWord.
   size_t begin_command(std::string_view bytes);
   void on_connect(std::string_view body);
+  void ask_for_session();
   void on_request(std::string_view frame);
   void pause(Pause reason);
   void resume(Pause reason);
@@ -95,12 +109,15 @@ class ClientConnection : public env::StreamHandler {
   void finish(bool tell_replica);
 
   // ---- requests ----
-  void read(int32_t xid, wire::OpCode type, std::string_view body);
-  void write(int32_t xid, wire::OpCode type, std::string_view body);
+  void hold_back(int32_t xid, wire::OpCode type, std::string_view body);
+  void carry_out(const ArrivedRequest& request, Now now);
+  void read(const ArrivedRequest& request, Now now);
+  void write(const ArrivedRequest& request);
   void forward(int32_t xid, wire::OpCode type, std::string body, const wire::AuthPtr& ids);
   void authenticate(int32_t xid, std::string_view body);
   void answer_sasl(int32_t xid);
-  QueuedRequest& enqueue(int32_t xid, wire::OpCode type, QueuedRequest::State state, size_t bytes);
+  QueuedRequest& enqueue(const ArrivedRequest& request, QueuedRequest::State state);
+  void pause_if_over_limit();
   void check_backlog();
 
   // ---- replies ----
@@ -125,9 +142,10 @@ class ClientConnection : public env::StreamHandler {
   uint32_t word_ = 0;               // kCommand: its four bytes
   State state_ = State::kFresh;
   uint8_t pauses_ = 0;
-  bool has_read_only_ = false;  // the ConnectRequest had the byte: so has the response
-  bool touched_ = false;        // noted since the last report
-  bool ready_ = false;          // noted for advance()
+  bool has_read_only_ = false;        // the ConnectRequest had the byte: so has the response
+  bool touched_ = false;              // noted since the last report
+  bool ready_ = false;                // noted for advance()
+  bool is_creation_charged_ = false;  // the new session that it asked for is in process
   int64_t last_heard_us_;
   int64_t next_check_us_ = 0;
   int64_t established_wall_ms_;

@@ -28,6 +28,7 @@ struct ClientRead {
   const wire::AuthPtr& ids;
   SessionId session;
   state::WatcherId watcher = 0;
+  bool is_refused = false;  // by the request throttle: answered THROTTLEDOP
 };
 
 struct ReadOutcome {

@@ -45,45 +45,77 @@ void ClientConnection::on_request(std::string_view frame) {
               peer().text(), frame.size(), core_.config.large_request_max_bytes);
     return close();
   }
-  if (core_.is_read_only && is_refused_read_only(type)) return read(xid, type, body);
   switch (classify(type)) {
-    case RequestClass::kRead:
-      return read(xid, type, body);
-    case RequestClass::kWrite:
-      // As in ZooKeeper 3.9 one that cannot be read makes no transaction.
-      return wire::write_is_readable(type, body) ? write(xid, type, body) : read(xid, type, body);
     case RequestClass::kAuth:
       return authenticate(xid, body);
     case RequestClass::kSasl:
       return answer_sasl(xid);
+    case RequestClass::kRead:
+    case RequestClass::kWrite:
+      break;
   }
+  if (core_.throttle.holds_back(core_.outstanding())) [[unlikely]] {
+    return hold_back(xid, type, body);
+  }
+  const Now now = core_.clock.now();
+  carry_out({xid, type, body, ids_, now.mono_us}, now);
 }
 
-void ClientConnection::read(int32_t xid, wire::OpCode type, std::string_view body) {
-  if (!queue_.empty()) {
-    QueuedRequest& waiting = enqueue(xid, type, QueuedRequest::State::kWaitingRead, body.size());
-    waiting.body = body;
-    waiting.ids = ids_;
+void ClientConnection::hold_back(int32_t xid, wire::OpCode type, std::string_view body) {
+  core_.hold_back(
+      {id_, session_, timeout_ms_, xid, type, std::string(body), ids_, core_.clock.now().mono_us});
+  pause_if_over_limit();
+}
+
+void ClientConnection::on_released(const ThrottledRequest& request, bool is_refused, Now now) {
+  if (state_ == State::kOpening) return ask_for_session();
+  ASSERT(state_ == State::kOpen);
+  carry_out({request.xid, request.type, request.body, request.ids, request.received_us, is_refused},
+            now);
+  check_backlog();
+}
+
+void ClientConnection::carry_out(const ArrivedRequest& request, Now now) {
+  const wire::OpCode type = request.type;
+  if (request.is_refused || classify(type) == RequestClass::kRead ||
+      (core_.is_read_only && is_refused_read_only(type))) {
+    return read(request, now);
+  }
+  // As in ZooKeeper 3.9 one that cannot be read makes no transaction.
+  return wire::write_is_readable(type, request.body) ? write(request) : read(request, now);
+}
+
+void ClientConnection::read(const ArrivedRequest& request, Now now) {
+  // Out of the throttle it may come while the backlog is too large for another reply.
+  if (!queue_.empty() || (pauses_ & kBacklog) != 0) {
+    QueuedRequest& waiting = enqueue(request, QueuedRequest::State::kWaitingRead);
+    waiting.body = request.body;
+    waiting.ids = request.ids;
+    waiting.is_refused = request.is_refused;
     ++waiting_reads_;
     return;
   }
-  const ReadOutcome outcome = execute_read(
-      core_, ClientRead{xid, type, body, ids_, session_, slot_of(id_)}, stream_->output());
+  const ReadOutcome outcome =
+      execute_read(core_,
+                   ClientRead{request.xid, request.type, request.body, request.ids, session_,
+                              slot_of(id_), request.is_refused},
+                   stream_->output());
   counters_.sent += outcome.events;
   core_.counters.sent += outcome.events;
-  count_reply(xid, type, outcome.reply_bytes, 0, Now{last_heard_us_, 0});
+  count_reply(request.xid, request.type, outcome.reply_bytes,
+              (now.mono_us - request.received_us) / 1000, now);
 }
 
-void ClientConnection::write(int32_t xid, wire::OpCode type, std::string_view body) {
+void ClientConnection::write(const ArrivedRequest& request) {
   if (waiting_reads_ > 0) {
-    QueuedRequest& held = enqueue(xid, type, QueuedRequest::State::kHeldWrite, body.size());
-    held.body = body;
-    held.ids = ids_;
+    QueuedRequest& held = enqueue(request, QueuedRequest::State::kHeldWrite);
+    held.body = request.body;
+    held.ids = request.ids;
     return;
   }
-  QueuedRequest& request = enqueue(xid, type, QueuedRequest::State::kForwarded, body.size());
-  if (type == wire::OpCode::kSync) request.body = body;
-  forward(xid, type, std::string(body), ids_);
+  QueuedRequest& forwarded = enqueue(request, QueuedRequest::State::kForwarded);
+  if (request.type == wire::OpCode::kSync) forwarded.body = request.body;
+  forward(request.xid, request.type, std::string(request.body), request.ids);
 }
 
 void ClientConnection::forward(int32_t xid, wire::OpCode type, std::string body,
@@ -91,28 +123,31 @@ void ClientConnection::forward(int32_t xid, wire::OpCode type, std::string body,
   core_.replica.push(ClientWrite{Origin{core_.id, id_}, session_, xid, type, std::move(body), ids});
 }
 
-QueuedRequest& ClientConnection::enqueue(int32_t xid, wire::OpCode type, QueuedRequest::State state,
-                                         size_t bytes) {
+QueuedRequest& ClientConnection::enqueue(const ArrivedRequest& arrived,
+                                         QueuedRequest::State state) {
   QueuedRequest& request = queue_.push();
-  request.xid = xid;
-  request.type = type;
+  request.xid = arrived.xid;
+  request.type = arrived.type;
   request.state = state;
-  request.received_us = core_.clock.now().mono_us;
-  request.charged_bytes = bytes;
-  core_.charge(bytes);
-  if (core_.is_over_limit() && (pauses_ & kOutstanding) == 0) {
-    MARK("client.outstanding_pause");
-    pause(kOutstanding);
-    core_.note_throttled(id_);
-    ++core_.counters.outstanding_limit_hit;
-    if (core_.may_tell(RareEvent::kOutstandingLimit)) {
-      log::info(
-          "too many requests are outstanding: clients are read again as they are answered "
-          "outstanding={} globalOutstandingLimit={}",
-          core_.outstanding(), core_.config.global_outstanding_limit);
-    }
-  }
+  request.received_us = arrived.received_us;
+  request.charged_bytes = arrived.body.size();
+  core_.charge(arrived.body.size());
+  pause_if_over_limit();
   return request;
+}
+
+void ClientConnection::pause_if_over_limit() {
+  if (!core_.is_over_limit() || (pauses_ & kOutstanding) != 0) return;
+  MARK("client.outstanding_pause");
+  pause(kOutstanding);
+  core_.note_throttled(id_);
+  ++core_.counters.outstanding_limit_hit;
+  if (core_.may_tell(RareEvent::kOutstandingLimit)) {
+    log::info(
+        "too many requests are outstanding: clients are read again as they are answered "
+        "outstanding={} globalOutstandingLimit={}",
+        core_.outstanding(), core_.config.global_outstanding_limit);
+  }
 }
 
 // Handled at once, without waiting for earlier requests, as ZooKeeper does (client-protocol 8.1).
@@ -255,10 +290,11 @@ void ClientConnection::advance(Now now) {
     QueuedRequest& request = queue_.front();
     std::string& out = stream_->output();
     const size_t before = out.size();
-    const ReadOutcome outcome = execute_read(
-        core_,
-        ClientRead{request.xid, request.type, request.body, request.ids, session_, slot_of(id_)},
-        out);
+    const ReadOutcome outcome =
+        execute_read(core_,
+                     ClientRead{request.xid, request.type, request.body, request.ids, session_,
+                                slot_of(id_), request.is_refused},
+                     out);
     counters_.sent += outcome.events;
     core_.counters.sent += outcome.events;
     --waiting_reads_;

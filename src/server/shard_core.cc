@@ -7,7 +7,9 @@
 #include "base/mark.h"
 #include "base/planted_bug.h"
 #include "server/client_connection.h"
+#include "server/client_reads.h"
 #include "server/watch_delivery.h"
+#include "wire/request.h"
 
 namespace zooid::server {
 namespace {
@@ -32,6 +34,7 @@ ShardCore::ShardCore(ShardId id, const config::ServerConfig& config, const env::
       replica(replica),
       auth{config.skip_acl, config.super_digest, config.digest_algorithm},
       limits(config.max_client_cnxns, config.max_cnxns),
+      throttle(config),
       client_port(config.client_port.value_or(0)),
       outstanding_max_(outstanding_limit(config)) {
   told_us_.fill(-kMinuteUs);
@@ -122,6 +125,7 @@ void ShardCore::take_messages() {
     if (ClientConnection* connection = find(id)) connection->advance(now);
   }
   scratch_.clear();
+  if (!throttle.is_empty()) release_throttled(now);
   resume_throttled();
 }
 
@@ -196,6 +200,7 @@ void ShardCore::handle(NotServing& message) {
     ++count;
   }
   if (count > 0) log::info("clients disconnected count={} reason={}", count, message.reason);
+  for (const ThrottledRequest& request : throttle.drop_all()) remove_bytes(request.body.size());
   database = nullptr;
   mode.clear();
   is_read_only = false;
@@ -212,10 +217,56 @@ void ShardCore::handle(InspectReply& message) {
 
 void ShardCore::discharge(size_t bytes) {
   ASSERT(outstanding_ > 0);
-  ASSERT(queued_bytes_ >= bytes);
   --outstanding_;
+  remove_bytes(bytes);
+}
+
+void ShardCore::remove_bytes(size_t bytes) {
+  ASSERT(queued_bytes_ >= bytes);
   queued_bytes_ -= bytes;
   if (is_large(bytes)) large_bytes_ -= bytes;
+}
+
+void ShardCore::hold_back(ThrottledRequest request) {
+  add_bytes(request.body.size());
+  throttle.push(std::move(request));
+}
+
+void ShardCore::drop_throttled(ConnectionId closed) {
+  if (throttle.is_empty()) return;
+  for (const ThrottledRequest& request : throttle.on_connection_closed(closed)) {
+    remove_bytes(request.body.size());
+  }
+}
+
+void ShardCore::release_throttled(Now now) {
+  while (auto released = throttle.take(outstanding_, now)) {
+    remove_bytes(released->request.body.size());
+    release(*released, now);
+  }
+}
+
+void ShardCore::release(RequestThrottle::Released& released, Now now) {
+  ThrottledRequest& request = released.request;
+  ClientConnection* connection = find(request.connection);
+  if (released.fate == RequestThrottle::Fate::kDrop) {
+    for (const ThrottledRequest& later : throttle.drop_connection(request.connection)) {
+      remove_bytes(later.body.size());
+    }
+    if (connection != nullptr) connection->close();
+    return;
+  }
+  const bool is_refused = released.fate == RequestThrottle::Fate::kRefuse;
+  if (connection != nullptr) return connection->on_released(request, is_refused, now);
+  // Nobody hears the answer, but a write that was sent counts, and the session is to be closed.
+  if (is_refused || classify(request.type) != RequestClass::kWrite ||
+      (is_read_only && is_refused_read_only(request.type)) ||
+      !wire::write_is_readable(request.type, request.body)) {
+    return;
+  }
+  MARK("throttle.write_outlives_connection");
+  replica.push(ClientWrite{Origin{id, request.connection}, request.session, request.xid,
+                           request.type, std::move(request.body), std::move(request.ids)});
 }
 
 bool ShardCore::may_tell(RareEvent event) {
@@ -259,6 +310,7 @@ void ShardCore::resume_slow() {
 
 void ShardCore::resume_paused() {
   resume_slow();
+  if (throttle.is_ready(outstanding_)) release_throttled(clock.now());
   resume_throttled();
 }
 
@@ -271,6 +323,7 @@ void ShardCore::on_time(Now now) {
     }
     scratch_.clear();
   }
+  if (throttle.next_deadline() <= now.mono_us) release_throttled(now);
   if (!touched_.empty() && now.mono_us >= touch_report_us_) report_touched(now);
 }
 
@@ -288,7 +341,7 @@ void ShardCore::report_touched(Now now) {
 }
 
 int64_t ShardCore::next_deadline() const {
-  int64_t deadline = deadlines.next();
+  int64_t deadline = std::min(deadlines.next(), throttle.next_deadline());
   if (!touched_.empty()) deadline = std::min(deadline, touch_report_us_);
   for (const ConnectionId id : slow_) {
     const ClientConnection* connection = find(id);

@@ -18,6 +18,7 @@
 #include "server/connection_limits.h"
 #include "server/messages.h"
 #include "server/process_facts.h"
+#include "server/request_throttle.h"
 #include "state/auth.h"
 #include "state/watches.h"
 
@@ -88,8 +89,7 @@ class ShardCore {
   }
   void charge(size_t bytes) {
     ++outstanding_;
-    queued_bytes_ += bytes;
-    if (is_large(bytes)) large_bytes_ += bytes;
+    add_bytes(bytes);
   }
   // Large requests together have a bound of their own (largeRequestMaxBytes); one more would pass
   // it.
@@ -98,8 +98,13 @@ class ShardCore {
            large_bytes_ + bytes > static_cast<size_t>(config.large_request_max_bytes);
   }
   void discharge(size_t bytes);
+  // The request waits in the throttle, where its bytes count as those of one in process.
+  void hold_back(ThrottledRequest request);
+  // The connection is closed: its requests in the throttle may be stale.
+  void drop_throttled(ConnectionId closed);
   bool is_over_limit() const {
-    return outstanding_ >= outstanding_max_ || queued_bytes_ >= kQueuedBytesMax;
+    return outstanding_ >= outstanding_max_ || throttle.size() >= outstanding_max_ ||
+           queued_bytes_ >= kQueuedBytesMax;
   }
   size_t outstanding() const { return outstanding_; }
   int64_t zxid() const { return database->last_zxid().value; }
@@ -125,6 +130,7 @@ class ShardCore {
   bool is_read_only = false;
   state::WatchTable watches;
   ConnectionLimits limits;
+  RequestThrottle throttle;
   ConnectionDeadlines deadlines;
   ShardCounters counters;
   ProcessFactsFunction process_facts;
@@ -136,6 +142,11 @@ class ShardCore {
     return config.large_request_threshold > 0 &&
            bytes > static_cast<size_t>(config.large_request_threshold);
   }
+  void add_bytes(size_t bytes) {
+    queued_bytes_ += bytes;
+    if (is_large(bytes)) large_bytes_ += bytes;
+  }
+  void remove_bytes(size_t bytes);
   struct Touched {
     ConnectionId connection;
     TouchSessions::Touched session;
@@ -148,6 +159,9 @@ class ShardCore {
   void handle(Serving& message);
   void handle(NotServing& message);
   void handle(InspectReply& message);
+  // Lets go what the request throttle may let go now.
+  void release_throttled(Now now);
+  void release(RequestThrottle::Released& released, Now now);
   void resume_throttled();
   void resume_slow();
   void report_touched(Now now);

@@ -57,6 +57,11 @@ void add_metrics(MonitorLines& lines, const ShardCore& core, const ReplicaFacts&
   lines.add("max_fsynctime", facts.sync_us_max / 1000);
   lines.add("cnt_fsynctime", facts.syncs);
   lines.add("sum_fsynctime", facts.sync_us_total / 1000);
+  const RequestThrottle::Figures& throttled = core.throttle.figures();
+  lines.add("throttled_ops", throttled.refused);
+  lines.add("stale_requests", throttled.stale);
+  lines.add("stale_requests_dropped", throttled.stale_dropped);
+  lines.add("request_throttle_wait_count", throttled.waits);
   lines.add("zooid_outstanding_limit_hit", counters.outstanding_limit_hit);
   lines.add("zooid_backlog_limit_hit", counters.backlog_limit_hit);
   lines.add("zooid_slow_readers_closed", counters.slow_readers_closed);
