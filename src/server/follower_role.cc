@@ -63,10 +63,12 @@ FollowerRole::FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker,
     carry_out(effects, at);
     core_.request_end(reason);
   };
-  link_ = std::make_unique<LeaderLink>(core_.network, quorum_endpoints(membership_, leader),
-                                       core_.config.tick_ms * core_.config.init_limit,
-                                       static_cast<int32_t>(core_.config.max_record_buffer()), now,
-                                       std::move(events));
+  LeaderLink::Limits limits;
+  limits.give_up_ms = core_.config.tick_ms * core_.config.init_limit;
+  limits.attempt_ms = core_.config.connect_timeout_ms;
+  limits.data_max = static_cast<int32_t>(core_.config.max_record_buffer());
+  link_ = std::make_unique<LeaderLink>(core_.network, quorum_endpoints(membership_, leader), limits,
+                                       now, std::move(events));
 }
 
 FollowerRole::~FollowerRole() = default;

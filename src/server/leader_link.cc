@@ -15,23 +15,23 @@ constexpr size_t kSignatureBytes = 4 + wire::kSnapStreamSignature.size();
 
 }  // namespace
 
-LeaderLink::LeaderLink(env::Network& network, std::vector<env::Endpoint> leader, int64_t give_up_ms,
-                       int32_t data_max, Now now, Events events)
+LeaderLink::LeaderLink(env::Network& network, std::vector<env::Endpoint> leader, Limits limits,
+                       Now now, Events events)
     : network_(network),
       leader_(std::move(leader)),
-      data_max_(data_max),
+      limits_(limits),
       events_(std::move(events)),
-      decoder_(data_max),
+      decoder_(limits.data_max),
       retry_wait_us_(kRetryFirstUs),
-      give_up_at_us_(now.mono_us + ms_to_us(give_up_ms)),
+      give_up_at_us_(now.mono_us + ms_to_us(limits.give_up_ms)),
       last_now_(now) {}
 
 void LeaderLink::attempt(Now now) {
   retry_wanted_ = false;
   retry_at_us_ = kNever;
   const env::Endpoint& to = leader_[next_endpoint_++ % leader_.size()];
-  stream_ =
-      network_.connect(to, std::max<int64_t>(1, (give_up_at_us_ - now.mono_us) / 1000), *this);
+  const int64_t left_ms = (give_up_at_us_ - now.mono_us) / 1000;
+  stream_ = network_.connect(to, std::clamp<int64_t>(left_ms, 1, limits_.attempt_ms), *this);
 }
 
 void LeaderLink::on_timer(Now now) {
@@ -76,7 +76,7 @@ void LeaderLink::send(std::string_view bytes) {
 
 void LeaderLink::expect_snapshot(Zxid zxid, state::DatabaseOptions options) {
   loading_.emplace(Loading{zxid,
-                           wire::SnapshotDecoder(data_max_),
+                           wire::SnapshotDecoder(limits_.data_max),
                            std::make_unique<state::Database>(options),
                            false,
                            {}});
@@ -142,6 +142,7 @@ bool LeaderLink::load(std::string_view bytes) {
 void LeaderLink::fail(std::string reason) {
   if (finished_) return;
   finished_ = true;
+  retry_at_us_ = kNever;
   events_.on_closed(reason);
 }
 

@@ -23,9 +23,15 @@ class LeaderLink : public env::StreamHandler {
     std::function<void(std::unique_ptr<state::Database>)> on_snapshot;
     std::function<void(const std::string& reason)> on_closed;
   };
-  // Gives up connecting after give_up_ms. `data_max`: longest packet data and longest buffer.
-  LeaderLink(env::Network& network, std::vector<env::Endpoint> leader, int64_t give_up_ms,
-             int32_t data_max, Now now, Events events);
+  struct Limits {
+    int64_t give_up_ms;  // no further attempt to connect after this time
+    // One attempt. A host that lost power swallows what asks for a connection; the kernel would ask
+    // again after 1, 3, 7, 15, 31 s, and come long after the host is back.
+    int64_t attempt_ms;
+    int32_t data_max;  // longest packet data and longest buffer, in bytes
+  };
+  LeaderLink(env::Network& network, std::vector<env::Endpoint> leader, Limits limits, Now now,
+             Events events);
 
   // From now on bytes belong to the snapshot, until on_snapshot.
   void expect_snapshot(Zxid zxid, state::DatabaseOptions options);
@@ -54,7 +60,7 @@ class LeaderLink : public env::StreamHandler {
   env::Network& network_;
   std::vector<env::Endpoint> leader_;
   size_t next_endpoint_ = 0;
-  int32_t data_max_;
+  const Limits limits_;
   Events events_;
   std::unique_ptr<env::Stream> stream_;
   wire::QuorumPacketDecoder decoder_;
