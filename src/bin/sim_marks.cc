@@ -43,6 +43,7 @@ constexpr const char* kSimulated[] = {
     "leader.learner_zxid_not_in_log",
     "leader.phase_timeout",
     "leader.quorum_lost",
+    "leader_link.leader_does_not_listen",
     "learner.leader_silent",
     "learner.tree_ahead_of_log",
     "memory_network.output_dropped_at_close",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mark.h"
 
 namespace zooid::server {
 namespace {
@@ -10,6 +11,10 @@ namespace {
 // First pause between attempts, doubling to the last (rule 17).
 constexpr int64_t kRetryFirstUs = 10'000;
 constexpr int64_t kRetryMaxUs = 200'000;
+// Nothing listens there for so long: the elected server does not lead, and has perhaps joined
+// another leader since, which nobody would tell us. (A Java winner listens some 200 ms after its
+// voters.)
+constexpr int64_t kRefusalsMaxUs = 3'000'000;
 // What ends a SNAP stream: the length and the signature.
 constexpr size_t kSignatureBytes = 4 + wire::kSnapStreamSignature.size();
 
@@ -37,6 +42,11 @@ void LeaderLink::attempt(Now now) {
 void LeaderLink::on_timer(Now now) {
   last_now_ = now;
   if (finished_ || connected_ || !retry_wanted_ || now.mono_us < retry_at_us_) return;
+  if (refused_since_us_ != kNever && now.mono_us - refused_since_us_ >= kRefusalsMaxUs) {
+    MARK("leader_link.leader_does_not_listen");
+    fail("the elected server does not lead: " + last_failure_);
+    return;
+  }
   if (now.mono_us >= give_up_at_us_) {
     fail("cannot connect to the leader: " + last_failure_);
     return;
@@ -61,6 +71,9 @@ void LeaderLink::on_closed(const Error& reason) {
   }
   // Closed before the leader said a word: something in between (a proxy, a port forwarder) took the
   // connection for a server that does not listen yet. That is no more than a refusal.
+  const bool is_refusal = connected_ || reason.kind == Error::Kind::kRefused;
+  if (!is_refusal) refused_since_us_ = kNever;
+  if (is_refusal && refused_since_us_ == kNever) refused_since_us_ = last_now_.mono_us;
   connected_ = false;
   last_failure_ = reason.message;
   retry_wanted_ = true;

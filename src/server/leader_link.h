@@ -67,6 +67,7 @@ class LeaderLink : public env::StreamHandler {
   std::optional<Loading> loading_;
   int64_t retry_at_us_ = 0;
   int64_t retry_wait_us_;
+  int64_t refused_since_us_ = kNever;  // without another outcome in between
   int64_t give_up_at_us_;
   Now last_now_;
   bool connected_ = false;

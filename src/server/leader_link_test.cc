@@ -52,6 +52,19 @@ TEST(LeaderLinkTest, attempts_that_a_dead_host_swallows_do_not_outlast_its_retur
   EXPECT_EQ(driver.given_up, "");
 }
 
+TEST(LeaderLinkTest, a_host_on_which_nothing_listens_is_asked_for_three_seconds) {
+  env::MemoryNetwork network{7};
+  network.add_host("leader");
+  env::MemoryHost& follower = network.add_host("follower");
+  LinkDriver driver(follower);
+  driver.begin({.give_up_ms = 100'000, .attempt_ms = 2'000, .data_max = 1 << 20});
+  network.run_until(ms_to_us(2'900));
+  EXPECT_EQ(driver.given_up, "");
+  network.run_until(ms_to_us(3'500));
+  EXPECT_NE(driver.given_up.find("the elected server does not lead"), std::string::npos)
+      << driver.given_up;
+}
+
 TEST(LeaderLinkTest, it_gives_up_at_its_time_also_in_the_middle_of_an_attempt) {
   env::MemoryNetwork network{7};
   network.add_host("leader").power_off();
