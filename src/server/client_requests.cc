@@ -57,8 +57,9 @@ void ClientConnection::on_request(std::string_view frame) {
   if (core_.throttle.holds_back(core_.outstanding())) [[unlikely]] {
     return hold_back(xid, type, body);
   }
-  const Now now = core_.clock.now();
-  carry_out({xid, type, body, ids_, now.mono_us}, now);
+  // The time at which its bytes were read; asking the clock for each read would cost as much as
+  // some reads do.
+  carry_out({xid, type, body, ids_, last_heard_us_}, Now{last_heard_us_, 0});
 }
 
 void ClientConnection::hold_back(int32_t xid, wire::OpCode type, std::string_view body) {
