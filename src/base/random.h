@@ -30,6 +30,8 @@ class Random {
   }
   // Uniform in [0, bound); 0 if bound is 0.
   uint64_t below(uint64_t bound) { return bound == 0 ? 0 : next() % bound; }
+  // Uniform in [0, 1).
+  double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
   // True once in `n` draws.
   bool one_in(uint64_t n) { return below(n) == 0; }
 

@@ -92,6 +92,8 @@ constexpr const char* kElsewhere[] = {
     "client.slow_reader_closed",
     "client.unknown_operation",
     "client.wants_no_read_only",
+    "connection_throttle.no_tokens",
+    "connection_throttle.refused_by_chance",
     "election.configuration_not_supported",
     "election.configuration_unreadable",
     "election.restarted_with_newer_configuration",

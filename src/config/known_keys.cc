@@ -100,7 +100,6 @@ constexpr Key kRefusedKeys[] = {
 
 constexpr std::string_view kJavaOnly = "it tunes a part that only the Java server has";
 constexpr std::string_view kNoCaches = "answers are not cached here, and need not be";
-constexpr std::string_view kNoThrottle = "throttling of connections is not supported yet";
 constexpr std::string_view kNoMetrics = "metrics are read with the four-letter word mntr";
 constexpr std::string_view kNoAdmin = "the administration server is not supported yet";
 constexpr std::string_view kNoPauses = "there is no JVM that pauses";
@@ -149,17 +148,6 @@ constexpr Key kWarnedKeys[] = {
     warned("clientTcpKeepAlive", kProperty, "false", "silent clients go by their session time-out"),
     warned("nio.*", kProperty, "", kJavaOnly),
     warned("netty.*", kProperty, "", kJavaOnly),
-    warned("connection_throttle_tokens", kProperty, "0", kNoThrottle),
-    warned("connection_throttle_fill_time", kProperty, "", kNoThrottle),
-    warned("connection_throttle_fill_count", kProperty, "", kNoThrottle),
-    warned("connection_throttle_freeze_time", kProperty, "-1", kNoThrottle),
-    warned("connection_throttle_drop_increase", kProperty, "", kNoThrottle),
-    warned("connection_throttle_drop_decrease", kProperty, "", kNoThrottle),
-    warned("connection_throttle_decrease_ratio", kProperty, "", kNoThrottle),
-    warned("connection_throttle_weight_enabled", kProperty, "false", kNoThrottle),
-    warned("connection_throttle_global_session_weight", kProperty, "", kNoThrottle),
-    warned("connection_throttle_local_session_weight", kProperty, "", kNoThrottle),
-    warned("connection_throttle_renew_session_weight", kProperty, "", kNoThrottle),
     warned("allowSaslFailedClients", kProperty, "false", kOnlyWithSasl),
     warned("fips-mode", kProperty, "", kOnlyWithTls),
     warned("fastleader.minNotificationInterval", kProperty, "200", kNotTunable),

@@ -77,7 +77,19 @@ struct ServerConfig {
   bool request_stale_connection_check = true;  // stale: its connection is closed
   bool request_stale_latency_check = false;    // stale: older than its session's time-out
   int32_t throttled_op_wait_ms = 0;            // throttled_op_wait_time; 0: however long
-  std::string super_digest;                    // DigestAuthenticationProvider.superDigest
+  // connection_throttle_*: connect requests. 0 tokens: no throttle; freeze time -1: no chance.
+  int32_t connection_throttle_tokens = 0;
+  int64_t connection_throttle_fill_ms = 1;
+  int32_t connection_throttle_fill_count = 1;
+  int64_t connection_throttle_freeze_ms = -1;
+  double connection_throttle_drop_increase = 0.02;
+  double connection_throttle_drop_decrease = 0.002;
+  double connection_throttle_decrease_ratio = 0;
+  bool connection_throttle_weights_enabled = false;
+  int32_t connection_throttle_global_weight = 3;
+  int32_t connection_throttle_local_weight = 1;
+  int32_t connection_throttle_renew_weight = 2;
+  std::string super_digest;  // DigestAuthenticationProvider.superDigest
   std::string digest_algorithm = "SHA1";
   bool listen_on_all_ips = false;     // quorumListenOnAllIPs
   int64_t connect_timeout_ms = 5000;  // cnxTimeout

@@ -129,6 +129,7 @@ void ClientConnection::on_connect(std::string_view body) {
   ++counters_.received;
   ++core_.counters.received;
   if (!in.ok() || !core_.is_serving()) return close();
+  if (!passes_connection_throttle(request.session_id)) return close();
   if (core_.is_read_only && !request.read_only) {
     MARK("client.wants_no_read_only");
     log::debug("a client that wants no read-only server: closed address={}", peer().text());
@@ -161,6 +162,23 @@ void ClientConnection::on_connect(std::string_view body) {
   }
   const bool password_ok = request.password == wire::session_password(session_);
   core_.replica.push(AttachSession{origin, session_, timeout_ms_, password_ok});
+}
+
+bool ClientConnection::passes_connection_throttle(SessionId session) {
+  const bool is_local = core_.config.local_sessions_enabled && core_.config.is_ensemble();
+  const auto kind = session != kNoSession ? ConnectionThrottle::Session::kRenewed
+                    : is_local            ? ConnectionThrottle::Session::kNewLocal
+                                          : ConnectionThrottle::Session::kNewGlobal;
+  if (core_.connection_throttle.admit(kind, core_.clock.now())) {
+    ++core_.counters.connect_requests;
+    return true;
+  }
+  ++core_.counters.connections_rejected;
+  if (core_.may_tell(RareEvent::kConnectRefused)) {
+    log::warn("connect requests come too fast: refused address={} connection_throttle_tokens={}",
+              peer().text(), core_.config.connection_throttle_tokens);
+  }
+  return false;
 }
 
 void ClientConnection::ask_for_session() {

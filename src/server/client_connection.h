@@ -101,6 +101,7 @@ class ClientConnection : public env::StreamHandler {
   // How many bytes belong to a four-letter word; 0: its argument is incomplete; kNoWord.
   size_t begin_command(std::string_view bytes);
   void on_connect(std::string_view body);
+  bool passes_connection_throttle(SessionId session);
   void ask_for_session();
   void on_request(std::string_view frame);
   void pause(Pause reason);

@@ -43,6 +43,7 @@ struct ShardCounters {
   uint64_t sent = 0;
   uint64_t bytes_received = 0;
   uint64_t connections_rejected = 0;
+  uint64_t connect_requests = 0;  // that the connection throttle let pass
   uint64_t sessionless_expired = 0;
   uint64_t auth_failed = 0;
   uint64_t outstanding_limit_hit = 0;

@@ -61,8 +61,8 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
   server->replica_ = std::make_unique<Replica>(config, world.network, world.files, world.clock,
                                                world.seed, world.waker, std::move(recovered));
   if (is_fresh) TRY(server->write_first_snapshot());
-  server->shard_ =
-      std::make_unique<Shard>(0, config, world.network, world.clock, server->replica_->inbox());
+  server->shard_ = std::make_unique<Shard>(0, config, world.network, world.clock, world.seed + 1,
+                                           server->replica_->inbox());
   server->replica_->add_shard(0, server->shard_->inbox());
   return server;
 }

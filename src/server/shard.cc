@@ -13,8 +13,8 @@ constexpr int kBacklogDefault = 1024;  // connections that wait to be accepted
 
 struct Shard::Parts {
   Parts(ShardId id, const config::ServerConfig& config, env::Network& network,
-        const env::Clock& clock, ReplicaInbox& replica)
-      : network(network), core(id, config, clock, replica) {}
+        const env::Clock& clock, uint64_t seed, ReplicaInbox& replica)
+      : network(network), core(id, config, clock, seed, replica) {}
 
   env::Network& network;
   ShardCore core;
@@ -22,8 +22,8 @@ struct Shard::Parts {
 };
 
 Shard::Shard(ShardId id, const config::ServerConfig& config, env::Network& network,
-             const env::Clock& clock, ReplicaInbox& replica)
-    : parts_(std::make_unique<Parts>(id, config, network, clock, replica)) {}
+             const env::Clock& clock, uint64_t seed, ReplicaInbox& replica)
+    : parts_(std::make_unique<Parts>(id, config, network, clock, seed, replica)) {}
 
 Shard::~Shard() = default;
 

@@ -21,7 +21,7 @@ namespace zooid::server {
 class Shard : public env::Worker {
  public:
   Shard(ShardId id, const config::ServerConfig& config, env::Network& network,
-        const env::Clock& clock, ReplicaInbox& replica);
+        const env::Clock& clock, uint64_t seed, ReplicaInbox& replica);
   ~Shard() override;
 
   // Opens the client port (config.client_port, config.client_address).

@@ -27,13 +27,14 @@ size_t outstanding_limit(const config::ServerConfig& config) {
 }  // namespace
 
 ShardCore::ShardCore(ShardId id, const config::ServerConfig& config, const env::Clock& clock,
-                     ReplicaInbox& replica)
+                     uint64_t seed, ReplicaInbox& replica)
     : id(id),
       config(config),
       clock(clock),
       replica(replica),
       auth{config.skip_acl, config.super_digest, config.digest_algorithm},
       limits(config.max_client_cnxns, config.max_cnxns),
+      connection_throttle(config, seed, clock.now()),
       throttle(config),
       client_port(config.client_port.value_or(0)),
       outstanding_max_(outstanding_limit(config)) {
@@ -189,6 +190,7 @@ void ShardCore::handle(Serving& message) {
   database = message.database;
   mode = std::move(message.mode);
   is_read_only = message.read_only;
+  connection_throttle.restart(clock.now());
 }
 
 void ShardCore::handle(NotServing& message) {

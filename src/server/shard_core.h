@@ -16,6 +16,7 @@
 #include "server/client_counters.h"
 #include "server/connection_deadlines.h"
 #include "server/connection_limits.h"
+#include "server/connection_throttle.h"
 #include "server/messages.h"
 #include "server/process_facts.h"
 #include "server/request_throttle.h"
@@ -44,12 +45,13 @@ enum class RareEvent {
   kOutstandingLimit,
   kBacklogLimit,
   kSlowReaderClosed,
+  kConnectRefused,
   kLast
 };
 
 class ShardCore {
  public:
-  ShardCore(ShardId id, const config::ServerConfig& config, const env::Clock& clock,
+  ShardCore(ShardId id, const config::ServerConfig& config, const env::Clock& clock, uint64_t seed,
             ReplicaInbox& replica);
   ~ShardCore();
   ShardCore(const ShardCore&) = delete;
@@ -130,6 +132,7 @@ class ShardCore {
   bool is_read_only = false;
   state::WatchTable watches;
   ConnectionLimits limits;
+  ConnectionThrottle connection_throttle;
   RequestThrottle throttle;
   ConnectionDeadlines deadlines;
   ShardCounters counters;

@@ -81,7 +81,7 @@ ShardFixture::ShardFixture() {
 }
 
 void ShardFixture::start() {
-  shard = std::make_unique<Shard>(0, config, network, clock, replica.inbox);
+  shard = std::make_unique<Shard>(0, config, network, clock, 1, replica.inbox);
   ASSERT_TRUE(shard->listen());
   replica.serve(shard->inbox());
   shard->on_batch(clock.now());

@@ -1,4 +1,4 @@
-// The request throttle in a shard: who waits, who is answered what, in which order.
+// The throttles in a shard: who waits, who is answered what, in which order; who is turned away.
 #include "base/mark.h"
 #include "server/shard_core.h"
 #include "server/shard_fixture.h"
@@ -231,6 +231,91 @@ TEST_F(ShardThrottleTest, nothing_waits_any_more_when_the_server_stops_serving) 
   settle();
   for (int32_t xid = 1; xid <= 3; ++xid) EXPECT_EQ(next_frame(*again).err, 0);
   EXPECT_FALSE(exists("/n3"));
+}
+
+TEST_F(ShardThrottleTest, connect_requests_beyond_the_tokens_are_closed_without_a_byte) {
+  config.connection_throttle_tokens = 2;
+  config.connection_throttle_fill_ms = 1'000;
+  start();
+  auto first = connect_open();
+  auto second = connect_open();
+  auto third = network.connect_client();
+  auto word = network.connect_client();
+  EXPECT_FALSE(third->closed_by_server) << "a connection is nothing, its connect request counts";
+  third->inbound = connect_frame(10'000);
+  word->inbound = "ruok";
+  settle();
+  EXPECT_TRUE(third->closed_by_server);
+  EXPECT_TRUE(third->received.empty());
+  EXPECT_EQ(word->received, "imok");
+  clock.advance_ms(1'001);
+  auto renewed = network.connect_client();
+  const SessionId session = session_of(*second);
+  renewed->inbound = connect_frame(10'000, session, wire::session_password(session));
+  settle();
+  EXPECT_EQ(renewed->received.size(), 41u) << "the bucket has a token again";
+  const std::string numbers = monitor();
+  EXPECT_NE(numbers.find("\nzk_connection_request_count\t3\nzk_connection_rejected\t1\n"),
+            std::string::npos)
+      << numbers;
+  EXPECT_NE(numbers.find("\nzk_connection_drop_probability\t0.0\n"), std::string::npos);
+  EXPECT_GT(mark_count("connection_throttle.no_tokens"), 0u);
+
+  shard->inbox().push(NotServing{"test"});
+  step();
+  replica.serve(shard->inbox());
+  connect_open();
+  connect_open();
+}
+
+TEST_F(ShardThrottleTest, the_session_decides_what_a_connect_request_costs) {
+  config.connection_throttle_tokens = 2;  // six, as a global session costs three
+  config.connection_throttle_fill_count = 0;
+  config.connection_throttle_weights_enabled = true;
+  start();
+  auto client = connect_open();
+  const SessionId session = session_of(*client);
+  const auto renews = [&] {
+    auto again = network.connect_client();
+    again->inbound = connect_frame(10'000, session, wire::session_password(session));
+    settle();
+    return again->received.size() == 41u;
+  };
+  EXPECT_TRUE(renews()) << "two of three tokens";
+  EXPECT_FALSE(renews());
+}
+
+TEST_F(ShardThrottleTest, local_sessions_cost_less) {
+  config.my_id = ServerId{1};
+  config.membership =
+      *zab::Membership::parse("server.1=127.0.0.1:2888:3888:participant;127.0.0.1:2181\nversion=0");
+  config.local_sessions_enabled = true;
+  config.connection_throttle_tokens = 1;
+  config.connection_throttle_fill_count = 0;
+  config.connection_throttle_weights_enabled = true;
+  start();
+  for (int i = 0; i < 3; ++i) connect_open();
+  auto fourth = network.connect_client();
+  fourth->inbound = connect_frame(10'000);
+  settle();
+  EXPECT_TRUE(fourth->closed_by_server);
+}
+
+TEST_F(ShardThrottleTest, the_chance_of_being_refused_is_shown) {
+  config.connection_throttle_tokens = 1;
+  config.connection_throttle_fill_count = 0;
+  config.connection_throttle_freeze_ms = 0;
+  config.connection_throttle_drop_increase = 0.6;
+  start();
+  connect_open();
+  for (int i = 0; i < 20; ++i) {
+    clock.advance_ms(1);
+    network.connect_client()->inbound = connect_frame(10'000);
+    step();
+    if (i == 0) EXPECT_NE(monitor().find("_drop_probability\t0.6\n"), std::string::npos);
+  }
+  EXPECT_NE(monitor().find("_drop_probability\t1.0\n"), std::string::npos);
+  EXPECT_GT(mark_count("connection_throttle.refused_by_chance"), 0u);
 }
 
 TEST_F(ShardThrottleTest, a_slow_reader_that_is_throttled_loses_nothing) {

@@ -30,6 +30,13 @@ class MonitorLines {
   std::string text_;
 };
 
+// As Java prints a double of this size.
+std::string double_text(double value) {
+  std::string text = fmt::format("{}", value);
+  if (text.find('.') == std::string::npos && text.find('e') == std::string::npos) text += ".0";
+  return text;
+}
+
 void add_leader_lines(MonitorLines& lines, const ReplicaFacts& facts) {
   const int32_t non_voting =
       0;  // followers that are not in the configuration yet: no reconfig here
@@ -47,6 +54,7 @@ void add_leader_lines(MonitorLines& lines, const ReplicaFacts& facts) {
 // What ZooKeeper prints behind the first block: the metrics that this server keeps, by its names.
 void add_metrics(MonitorLines& lines, const ShardCore& core, const ReplicaFacts& facts) {
   const ShardCounters& counters = core.counters;
+  lines.add("connection_request_count", counters.connect_requests);
   lines.add("connection_rejected", counters.connections_rejected);
   lines.add("sessionless_connections_expired", counters.sessionless_expired);
   lines.add("bytes_received_count", counters.bytes_received);
@@ -164,7 +172,8 @@ std::string monitor_report(const ShardCore& core, const ReplicaFacts& facts) {
   lines.add("packets_sent", counters.sent);
   lines.add("packets_received", counters.received);
   lines.add("max_client_response_size", counters.response_max);
-  lines.add("connection_drop_probability", "0.0");
+  lines.add("connection_drop_probability",
+            double_text(core.connection_throttle.drop_probability()));
   lines.add("watch_count", core.watches.watch_count());
   lines.add("auth_failed_count", counters.auth_failed);
   lines.add("min_latency", counters.latency.min_ms());

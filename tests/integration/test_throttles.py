@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 
 import harness
 from harness import standalone, wait_for
@@ -114,6 +115,57 @@ def requests_of_a_closed_connection_are_dropped_unless_they_shall_not():
             server.kill()
 
 
-harness.main([a_request_that_waits_for_too_long_is_refused_in_its_turn,
+def connects(server, session=0, password=b"\0" * 16):
+    """Whether a connect request is answered with a session; if not it is closed without a byte."""
+    try:
+        connection, _, _ = harness.raw_connect(server.client_port, session=session, password=password)
+        connection.close()
+        return True
+    except ConnectionError:
+        return False
+
+
+def connect_requests_take_tokens():
+    for kind in KINDS:
+        # A token in a hundred seconds, so time has no part.
+        server = serve(kind, "connection_throttle_tokens=5\nconnection_throttle_fill_time=100000\n")
+        answers = [connects(server) for _ in range(8)]
+        assert answers == [True] * 5 + [False] * 3, (kind, answers)
+        assert number(server, "zk_connection_rejected") == 3, kind
+        assert number(server, "zk_connection_request_count") == 5, kind
+        assert number(server, "zk_connection_drop_probability") == 0, kind
+        assert server.word("ruok") == "imok", "words take no token"
+        server.kill()
+
+
+def sessions_have_weights():
+    for kind in KINDS:
+        server = serve(kind, "connection_throttle_tokens=3\nconnection_throttle_fill_time=100000\n"
+                             "connection_throttle_weight_enabled=true\n"
+                             "connection_throttle_global_session_weight=4\n"
+                             "connection_throttle_renew_session_weight=3\n")
+        connection, session, password = harness.raw_connect(server.client_port)  # 8 of 12 are left
+        answers = [connects(server, session, password) for _ in range(3)]
+        assert answers == [True, True, False], (kind, answers)
+        connection.close()
+        server.kill()
+
+
+def the_chance_of_being_refused_grows_while_no_token_is_left():
+    for kind in KINDS:
+        server = serve(kind, "connection_throttle_tokens=1\nconnection_throttle_fill_time=100000\n"
+                             "connection_throttle_freeze_time=1\nconnection_throttle_drop_increase=0.5\n")
+        assert connects(server)
+        assert number(server, "zk_connection_drop_probability") == 0, kind
+        for _ in range(2):
+            time.sleep(0.01)
+            assert not connects(server)
+        assert "zk_connection_drop_probability\t1.0\n" in server.word("mntr"), kind
+        server.kill()
+
+
+harness.main([connect_requests_take_tokens, sessions_have_weights,
+              the_chance_of_being_refused_grows_while_no_token_is_left,
+              a_request_that_waits_for_too_long_is_refused_in_its_turn,
               throttled_requests_are_only_late,
               requests_of_a_closed_connection_are_dropped_unless_they_shall_not])
