@@ -33,6 +33,26 @@ TEST(Simulation, three_servers_survive_faults) {
   EXPECT_GT(totals.elections, 6u);
 }
 
+TEST(Simulation, a_run_of_the_default_size_has_operations_faults_and_an_election) {
+  Totals totals;
+  totals.simulated_us = 61'000'000;
+  totals.operations = 61 * 200;
+  totals.partitions = totals.elections = 1;
+  EXPECT_EQ(what_is_too_small(totals), "");
+  totals.partitions = 0;
+  EXPECT_EQ(what_is_too_small(totals), "neither a crash nor a partition");
+  totals.crashes = 1;
+  EXPECT_EQ(what_is_too_small(totals), "");
+  totals.elections = 0;
+  EXPECT_EQ(what_is_too_small(totals), "no election");
+  --totals.operations;
+  EXPECT_EQ(what_is_too_small(totals), "199 operations in a simulated second, not 200");
+  // Many faults, little time with a quorum: clients make up for what they have missed.
+  const Report report = simulate({.seed = 78, .faults = FaultLevel::kMixed});
+  expect_ok(report);
+  EXPECT_EQ(what_is_too_small(report.totals), "");
+}
+
 TEST(Simulation, five_servers_survive_many_faults) {
   for (uint64_t seed = 200; seed < 203; ++seed) {
     expect_ok(simulate({.seed = seed, .servers = 5, .seconds = 30, .faults = FaultLevel::kMany}));

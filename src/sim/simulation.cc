@@ -18,11 +18,20 @@ constexpr int64_t kServeBoundUs = 15'000'000;
 constexpr int64_t kProgressBoundUs = 60'000'000;
 constexpr int64_t kRestBoundUs = 60'000'000;
 constexpr int64_t kStepUs = 100'000;
+constexpr int64_t kOperationsPerSecondMin = 200;
 constexpr int64_t kStoryUs = 3'000'000;
 
 FaultLevel level_of(const SimOptions& options) {
   if (options.faults != FaultLevel::kMixed) return options.faults;
   return options.seed % 2 == 0 ? FaultLevel::kMany : FaultLevel::kSome;
+}
+
+// Others may be as small as they like.
+bool is_of_default_size(const SimOptions& options) {
+  const SimOptions defaults;
+  return options.servers >= defaults.servers && options.clients == defaults.clients &&
+         options.seconds == defaults.seconds && options.faults != FaultLevel::kNone &&
+         options.operations == defaults.operations && options.planted == defaults.planted;
 }
 
 const Cluster* running = nullptr;
@@ -47,6 +56,7 @@ class Simulation {
     if (goes_on()) demand_progress();
     if (goes_on()) come_to_rest();
     check_history();
+    if (goes_on() && is_of_default_size(options_)) demand_size();
     return report();
   }
 
@@ -111,11 +121,14 @@ class Simulation {
     }
   }
 
-  Report report() {
-    Report report;
-    report.options = options_;
-    report.limits = cluster_.limits().text();
-    Totals& totals = report.totals;
+  void demand_size() {
+    const std::string lacks = what_is_too_small(totals());
+    if (lacks.empty()) return;
+    verdict_.fail(cluster_.now_us(), "the run is large enough", "{}", lacks);
+  }
+
+  Totals totals() {
+    Totals totals;
     totals.steps = cluster_.steps();
     for (const Operation& operation : cluster_.history().operations) {
       totals.operations += operation.is_answered() ? 1 : 0;
@@ -132,6 +145,14 @@ class Simulation {
     totals.faults = nemesis_.figures().faults;
     totals.recovery_us = recovery_us_;
     totals.simulated_us = cluster_.now_us();
+    return totals;
+  }
+
+  Report report() {
+    Report report;
+    report.options = options_;
+    report.limits = cluster_.limits().text();
+    report.totals = totals();
     report.trace_hash = cluster_.trace_hash();
     report.violation = verdict_.violation();
     report.is_cut_short = cluster_.is_stopped() && !report.violation;
@@ -176,6 +197,16 @@ Totals& Totals::operator+=(const Totals& other) {
   recovery_us = std::max(recovery_us, other.recovery_us);
   simulated_us += other.simulated_us;
   return *this;
+}
+
+std::string what_is_too_small(const Totals& totals) {
+  if (totals.operations_per_second() < kOperationsPerSecondMin) {
+    return fmt::format("{} operations in a simulated second, not {}",
+                       totals.operations_per_second(), kOperationsPerSecondMin);
+  }
+  if (totals.crashes + totals.partitions == 0) return "neither a crash nor a partition";
+  if (totals.elections == 0) return "no election";
+  return "";
 }
 
 std::string Totals::text() const {

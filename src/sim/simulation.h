@@ -33,6 +33,10 @@ struct Totals {
   std::string text() const;
 };
 
+// What a run of the default size lacks to prove something; empty if nothing: 200 operations in a
+// simulated second, a crash or a partition, an election.
+std::string what_is_too_small(const Totals& totals);
+
 struct Report {
   SimOptions options;
   std::string limits;

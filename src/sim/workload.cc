@@ -40,7 +40,10 @@ void Workload::open_session(Now now) {
 
 void Workload::on_state(client::SessionState state) {
   const int64_t now_us = host_.now().mono_us;
-  if (state == client::SessionState::kConnected) ++connections_;
+  if (state == client::SessionState::kConnected) {
+    ++connections_;
+    ask_at_us_ = now_us;
+  }
   if (state == client::SessionState::kConnected && life_index_ == SIZE_MAX) {
     life_index_ = history_.sessions.size();
     history_.sessions.push_back({client_->session(), number_, client_->negotiated_timeout_ms(),
@@ -76,8 +79,13 @@ int64_t Workload::next_deadline() const {
   return std::min(client_->next_deadline(), may_ask ? ask_at_us_ : kNever);
 }
 
+bool Workload::is_behind(Now now) const {
+  return is_connected() && answered_ < now.mono_us / options_.due_us;
+}
+
 void Workload::ask(Now now) {
-  const auto mean = static_cast<uint64_t>(options_.pause_mean_us);
+  const auto mean = static_cast<uint64_t>(is_behind(now) ? options_.hurried_pause_mean_us
+                                                         : options_.pause_mean_us);
   ask_at_us_ = now.mono_us + 1 + static_cast<int64_t>(random_.below(2 * mean));
   if (outstanding_ >= options_.outstanding_max || wants_new_session_) return;
   if (!is_connected()) return;
@@ -130,6 +138,7 @@ void Workload::on_reply(size_t index, const client::ReplyView& reply) {
   operation.err = reply.err;
   operation.zxid = reply.zxid;
   if (!operation.is_answered()) return;
+  ++answered_;
   operation.reply = std::string(reply.body);
   if (is_write(operation.type)) {
     last_write_us_ = operation.completed_us;

@@ -19,6 +19,10 @@ struct WorkloadOptions {
   std::vector<env::Endpoint> servers;
   int32_t session_timeout_ms = 1'000;
   int64_t pause_mean_us = 25'000;  // between two requests
+  // The same while fewer requests are answered than one for each `due_us` since the beginning:
+  // whoever could not ask for a while makes up for it.
+  int64_t hurried_pause_mean_us = 3'000;
+  int64_t due_us = 28'000;
   size_t outstanding_max = 4;
   uint64_t keys = 24;
   OperationSet operations = OperationSet::kAll;
@@ -47,6 +51,7 @@ class Workload final : public env::Worker {
   void on_state(client::SessionState state);
   void on_event(const client::WatchEvent& event);
   void ask(Now now);
+  bool is_behind(Now now) const;
   void submit(Asked asked, Now now);
   void on_reply(size_t index, const client::ReplyView& reply);
   SessionLife* life();
@@ -63,6 +68,7 @@ class Workload final : public env::Worker {
   int32_t next_cxid_ = 1;
   uint64_t connections_ = 0;
   size_t outstanding_ = 0;
+  int64_t answered_ = 0;
   int64_t ask_at_us_ = 0;
   int64_t last_write_us_ = 0;
   bool is_stopped_ = false;
