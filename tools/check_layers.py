@@ -18,7 +18,7 @@ LAYERS = {
     "wire": "base",
     "state": "wire base",
     "zab": "wire base",
-    "posix": "env base",
+    "posix": "runtime env base",
     "config": "zab wire env base",
     "storage": "state wire runtime env base",
     "client": "wire env base",

@@ -89,10 +89,8 @@ int64_t EventLoop::Parts::wait_us(int64_t longest_us) const {
 }
 
 void EventLoop::Parts::sleep(int64_t longest_us) {
-  int64_t timeout_us = wait_us(longest_us);
-  if (timeout_us > 0 && !waker.prepare_sleep()) timeout_us = 0;
-  reactor.wait(timeout_us);
-  waker.take();  // whoever woke us has its turn in the batch that follows
+  // Whoever woke us has its turn in the batch that follows.
+  waker.sleep(wait_us(longest_us), [this](int64_t timeout_us) { reactor.wait(timeout_us); });
   refresh_now();
 }
 

@@ -18,23 +18,13 @@ LoopWaker::~LoopWaker() {
   close(descriptor_);
 }
 
+// The counter is never read: edge-triggered epoll reports every write, read or not.
 void LoopWaker::wake() {
-  if (state_.load() == kWoken) return;
-  if (state_.exchange(kWoken) != kSleeping) return;
+  if (!flag_.wake()) return;
   const uint64_t one = 1;
   // EAGAIN means that the counter is full, so that the loop is woken anyway.
   while (write(descriptor_, &one, sizeof(one)) < 0 && errno == EINTR) {
   }
-}
-
-bool LoopWaker::prepare_sleep() {
-  int expected = kWorking;
-  return state_.compare_exchange_strong(expected, kSleeping);
-}
-
-// The counter is never read: edge-triggered epoll reports every write, read or not.
-bool LoopWaker::take() {
-  return state_.exchange(kWorking) == kWoken;
 }
 
 }  // namespace zooid::posix

@@ -2,9 +2,8 @@
 // (a write to an eventfd) is paid only while the loop sleeps.
 #pragma once
 
-#include <atomic>
-
 #include "env/network.h"
+#include "runtime/wake_flag.h"
 
 namespace zooid::posix {
 
@@ -19,16 +18,17 @@ class LoopWaker : public env::Waker {
 
   // The rest is for the loop, which watches this edge-triggered: an event ends its sleep.
   int descriptor() const { return descriptor_; }
-  // False if somebody woke the loop since take(): it must not sleep.
-  bool prepare_sleep();
-  // After the wait: whether somebody woke the loop. Also asked between batches.
-  bool take();
+  // Waits with `wait`, which gets the time to wait at most; 0 if somebody woke the loop since it
+  // last took.
+  template <class Wait>
+  void sleep(int64_t timeout_us, const Wait& wait) {
+    flag_.sleep(timeout_us, wait);
+  }
+  // Between batches: whether somebody woke the loop.
+  bool take() { return flag_.take(); }
 
  private:
-  enum State : int { kWorking, kSleeping, kWoken };
-  // Sequentially consistent: a message pushed before wake() must be seen by a loop that took the
-  // flag, and a loop that goes to sleep must be seen by wake().
-  std::atomic<int> state_{kWorking};
+  runtime::WakeFlag<> flag_;
   int descriptor_ = -1;
 };
 

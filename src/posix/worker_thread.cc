@@ -36,18 +36,4 @@ void WorkerThread::run() {
   }
 }
 
-// The system call is left out while the thread works.
-void WorkerThread::StepWaker::wake() {
-  std::lock_guard lock(mutex_);
-  is_woken_ = true;
-  if (is_waiting_) condition_.notify_one();
-}
-
-void WorkerThread::StepWaker::wait() {
-  std::unique_lock lock(mutex_);
-  is_waiting_ = true;
-  condition_.wait(lock, [this] { return is_woken_; });
-  is_waiting_ = is_woken_ = false;
-}
-
 }  // namespace zooid::posix

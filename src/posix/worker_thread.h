@@ -3,13 +3,12 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <thread>
 
 #include "env/network.h"
+#include "runtime/step_waker.h"
 
 namespace zooid::posix {
 
@@ -28,23 +27,11 @@ class WorkerThread {
   void stop();
 
  private:
-  class StepWaker : public env::Waker {
-   public:
-    void wake() override;
-    void wait();
-
-   private:
-    std::mutex mutex_;
-    std::condition_variable condition_;
-    bool is_woken_ = false;
-    bool is_waiting_ = false;
-  };
-
   void run();
 
   std::string name_;
   std::function<bool()> step_;
-  StepWaker waker_;
+  runtime::StepWaker<> waker_;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };

@@ -10,7 +10,8 @@
 
 namespace zooid::runtime {
 
-template <class Message>
+// `Mutex` is another one in inbox_model_test.cc, which runs this code through all interleavings.
+template <class Message, class Mutex = std::mutex>
 class Inbox {
  public:
   // `waker` may be null (simulator, or owner polled by its loop) and must outlive the inbox.
@@ -41,7 +42,7 @@ class Inbox {
   void set_waker(env::Waker* waker) { waker_ = waker; }
 
  private:
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<Message> messages_;
   env::Waker* waker_;
 };
