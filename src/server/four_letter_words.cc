@@ -118,6 +118,7 @@ std::optional<Inspect> facts_wanted(const ShardCore& core, std::string_view name
   if (!core.is_serving() && word->facts != Facts::kPlain) return std::nullopt;
   Inspect inspect;
   inspect.with_sessions = word->facts == Facts::kSessions;
+  inspect.with_quotas = name == "mntr";
   inspect.with_directories = word->facts == Facts::kDirectories;
   return inspect;
 }

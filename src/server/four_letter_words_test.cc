@@ -21,6 +21,7 @@ class FourLetterWordsTest : public ShardFixture {
     step();
     if (!replica.inspects.empty()) {
       const Inspect asked = replica.inspects.back();
+      EXPECT_EQ(asked.with_quotas, word == "mntr");
       replica.inspects.clear();
       if (facts == nullptr) facts = make_facts();
       shard->inbox().push(InspectReply{asked.origin.connection, facts});
@@ -208,6 +209,24 @@ TEST_F(FourLetterWordsTest, mntr_of_a_leader_has_the_leader_lines) {
                                          "membership: "};
   ASSERT_GE(conf.size(), keys.size());
   for (size_t i = 0; i < keys.size(); ++i) EXPECT_EQ(conf[i], keys[i]);
+}
+
+TEST_F(FourLetterWordsTest, mntr_shows_quotas_by_namespace) {
+  start();
+  auto facts = make_facts();
+  facts->quotas["a"] = {state::NamespaceQuota::Sum{5, -1}, state::NamespaceQuota::Sum{3, 70}};
+  facts->quotas["b"] = {std::nullopt, state::NamespaceQuota::Sum{1, 0}};
+  facts->quota_exceeded["a"] = 9;
+  const std::string text = ask("mntr", facts);
+  EXPECT_NE(text.find("zk_a_quota_count_limit_per_namespace\t5\n"
+                      "zk_a_quota_bytes_limit_per_namespace\t-1\n"
+                      "zk_a_quota_count_usage_per_namespace\t3\n"
+                      "zk_b_quota_count_usage_per_namespace\t1\n"
+                      "zk_a_quota_bytes_usage_per_namespace\t70\n"
+                      "zk_b_quota_bytes_usage_per_namespace\t0\n"
+                      "zk_a_quota_exceeded_error_per_namespace\t9\n"),
+            std::string::npos)
+      << text;
 }
 
 TEST_F(FourLetterWordsTest, dump_has_the_captured_form) {

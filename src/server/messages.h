@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "runtime/inbox.h"
 #include "state/applied.h"
 #include "state/database.h"
+#include "state/quota.h"
 #include "wire/records.h"
 
 namespace zooid::server {
@@ -75,6 +77,7 @@ struct ConnectionGone {
 struct Inspect {
   Origin origin;
   bool with_sessions = false;     // dump: sessions and ephemerals
+  bool with_quotas = false;       // mntr: by namespace
   bool with_directories = false;  // dirs, conf: sizes of the directories
 };
 
@@ -158,6 +161,9 @@ struct ReplicaFacts {
   // Of the transaction log, since the start: microseconds.
   uint64_t syncs = 0, sync_us_total = 0, sync_us_max = 0, fsync_threshold_exceeded = 0;
   uint64_t digest_mismatches = 0;
+  // with_quotas: limits and use, and how often a hard limit has forbidden a change.
+  std::map<std::string, state::NamespaceQuota> quotas;
+  std::map<std::string, uint64_t> quota_exceeded;
   // with_sessions: (session, time-out, expiry in wall ms or 0), (session, ephemeral paths).
   struct Session {
     SessionId id;

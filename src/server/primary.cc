@@ -80,7 +80,10 @@ Bytes Primary::order(const WriteOrder& write, Zxid zxid, Now now) {
   wire::Txn txn = verdict == wire::ErrorCode::kOk
                       ? preparer_.prepare(request, zxid, time_ms)
                       : preparer_.refuse(request, verdict, zxid, time_ms);
-  if (core_.config.enforce_quota) tell_over_soft_quota(now);
+  if (core_.config.enforce_quota) {
+    tell_over_soft_quota(now);
+    core_.count_quota_exceeded(preparer_.take_over_hard_quota());
+  }
   if (write.type == wire::OpCode::kCloseSession) tracker_.mark_closing(write.session);
 
   if (write.origin != nullptr) {

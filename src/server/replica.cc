@@ -415,6 +415,10 @@ void Replica::inspect(const Inspect& request, Now now) {
     if (facts->peer_state.empty()) facts->peer_state = "looking";
   }
   if (request.with_sessions) add_sessions(*facts, now);
+  if (request.with_quotas) {
+    facts->quotas = state::quotas_by_namespace(database.tree());
+    facts->quota_exceeded = core_.quota_exceeded();
+  }
   if (request.with_directories) {
     facts->data_dir_bytes = core_.directory_bytes(core_.directories.snapshot_version2());
     facts->log_dir_bytes = core_.directory_bytes(core_.directories.log_version2());

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mark.h"
+#include "state/quota.h"
 
 namespace zooid::server {
 namespace {
@@ -276,6 +277,15 @@ void ReplicaCore::replace_database(std::unique_ptr<state::Database> next) {
   std::shared_ptr<state::Database> old = std::move(database);
   database = std::move(next);
   snapshots.submit(storage::Dispose{[old]() mutable { old.reset(); }});
+}
+
+void ReplicaCore::count_quota_exceeded(std::string_view path) {
+  // Namespaces come and go; who has made so many is told of the first ones.
+  constexpr size_t kNamespacesMax = 1000;
+  if (path.empty()) return;
+  std::string name(state::top_namespace(path));
+  if (quota_exceeded_.size() >= kNamespacesMax && !quota_exceeded_.contains(name)) return;
+  ++quota_exceeded_[std::move(name)];
 }
 
 void ReplicaCore::request_end(std::string reason) {

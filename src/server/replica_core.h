@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -110,6 +111,11 @@ class ReplicaCore {
   // serving.
   void replace_database(std::unique_ptr<state::Database> next);
 
+  // A hard quota has forbidden a change at this path; empty: none has.
+  void count_quota_exceeded(std::string_view path);
+  // By namespace, since the start.
+  const std::map<std::string, uint64_t>& quota_exceeded() const { return quota_exceeded_; }
+
   // ---- the end of a role ----
   // May be called from any depth, also inside callbacks; carried out by the replica's next step.
   void request_end(std::string reason);
@@ -143,6 +149,7 @@ class ReplicaCore {
   bool read_only_ = false;
   std::string mode_;
   std::optional<std::string> end_request_;
+  std::map<std::string, uint64_t> quota_exceeded_;
   Epoch mismatch_reported_epoch_ = -1;
 };
 

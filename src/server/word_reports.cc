@@ -51,6 +51,25 @@ void add_leader_lines(MonitorLines& lines, const ReplicaFacts& facts) {
   lines.add("max_proposal_size", facts.proposal_max);
 }
 
+// One kind after another, of each the namespaces that have it.
+void add_quotas(MonitorLines& lines, const ReplicaFacts& facts) {
+  using Sum = std::optional<state::NamespaceQuota::Sum>;
+  const auto add = [&](std::string_view kind, Sum state::NamespaceQuota::* sum,
+                       int64_t state::NamespaceQuota::Sum::* value) {
+    for (const auto& [name, quota] : facts.quotas) {
+      if (!(quota.*sum)) continue;
+      lines.add(fmt::format("{}_quota_{}_per_namespace", name, kind), *(quota.*sum).*value);
+    }
+  };
+  add("count_limit", &state::NamespaceQuota::limit, &state::NamespaceQuota::Sum::count);
+  add("bytes_limit", &state::NamespaceQuota::limit, &state::NamespaceQuota::Sum::bytes);
+  add("count_usage", &state::NamespaceQuota::usage, &state::NamespaceQuota::Sum::count);
+  add("bytes_usage", &state::NamespaceQuota::usage, &state::NamespaceQuota::Sum::bytes);
+  for (const auto& [name, count] : facts.quota_exceeded) {
+    lines.add(name + "_quota_exceeded_error_per_namespace", count);
+  }
+}
+
 // What ZooKeeper prints behind the first block: the metrics that this server keeps, by its names.
 void add_metrics(MonitorLines& lines, const ShardCore& core, const ReplicaFacts& facts) {
   const ShardCounters& counters = core.counters;
@@ -188,6 +207,7 @@ std::string monitor_report(const ShardCore& core, const ReplicaFacts& facts) {
   lines.add("non_mtls_local_conn_count", 0);
   if (core.config.is_ensemble()) lines.add("quorum_size", facts.quorum_size);
   if (core.mode == "leader") add_leader_lines(lines, facts);
+  add_quotas(lines, facts);
   add_metrics(lines, core, facts);
   return lines.take();
 }

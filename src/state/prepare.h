@@ -24,6 +24,8 @@ struct Preparation {
   int64_t time_ms = 0;
   // The path of a change that passed a soft quota.
   std::string over_soft_quota;
+  // The path of the change that a hard quota forbids.
+  std::string over_hard_quota;
 
   // False if a hard quota forbids the change. The path must have been found to be valid.
   bool quota_allows(std::string_view path, int64_t added_nodes, int64_t added_bytes);

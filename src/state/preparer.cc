@@ -71,7 +71,9 @@ bool Preparation::quota_allows(std::string_view path, int64_t added_nodes, int64
     MARK("preparer_over_soft_quota");
     over_soft_quota = path;
   }
-  return verdict != QuotaVerdict::kHardLimitPassed;
+  if (verdict != QuotaVerdict::kHardLimitPassed) return true;
+  over_hard_quota = path;
+  return false;
 }
 
 struct TxnPreparer::Pending {
@@ -80,6 +82,7 @@ struct TxnPreparer::Pending {
   PendingChanges changes;
   std::vector<wire::SubRequest> sub_requests;  // kept for its memory only
   std::string over_soft_quota;
+  std::string over_hard_quota;
 
   Prepared prepare_body(Preparation& frame, OpCode type, std::string_view body);
   bool is_too_large(const wire::Txn& txn) const {
@@ -91,7 +94,7 @@ TxnPreparer::TxnPreparer(const Database& database, PreparerOptions options)
     : pending_(std::make_unique<Pending>(
           database, options,
           PendingChanges(database, options.digest_enabled, options.extended_types_enabled),
-          std::vector<wire::SubRequest>{}, std::string{})) {}
+          std::vector<wire::SubRequest>{}, std::string{}, std::string{})) {}
 
 TxnPreparer::~TxnPreparer() = default;
 
@@ -148,8 +151,10 @@ wire::Txn TxnPreparer::prepare(const WriteRequest& request, Zxid zxid, int64_t t
                     request.is_local_session,
                     zxid,
                     time_ms,
+                    {},
                     {}};
   Prepared body = all.prepare_body(frame, request.type, request.body);
+  if (!frame.over_hard_quota.empty()) all.over_hard_quota = std::move(frame.over_hard_quota);
   if (!body) return error_txn(request, body.error(), zxid, time_ms);
   if (!frame.over_soft_quota.empty()) all.over_soft_quota = std::move(frame.over_soft_quota);
 
@@ -179,6 +184,10 @@ wire::Txn TxnPreparer::refuse(const WriteRequest& request, ErrorCode err, Zxid z
 
 std::string TxnPreparer::take_over_soft_quota() {
   return std::exchange(pending_->over_soft_quota, {});
+}
+
+std::string TxnPreparer::take_over_hard_quota() {
+  return std::exchange(pending_->over_hard_quota, {});
 }
 
 void TxnPreparer::on_applied(Zxid zxid) {

@@ -51,6 +51,8 @@ class TxnPreparer {
   // The path of the latest change that passed a soft quota (enforce_quota) since the last call;
   // empty if there was none.
   std::string take_over_soft_quota();
+  // The same of the latest one that a hard quota has forbidden.
+  std::string take_over_hard_quota();
 
   // The database has applied everything up to zxid: older pending changes are forgotten.
   void on_applied(Zxid zxid);

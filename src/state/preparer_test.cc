@@ -409,6 +409,23 @@ TEST(TxnPreparer, a_soft_quota_is_told_of_and_refuses_nothing) {
   EXPECT_EQ(lax.preparer().take_over_soft_quota(), "");
 }
 
+TEST(TxnPreparer, a_hard_quota_that_forbids_is_told_of_once) {
+  SmallLeader leader({.enforce_quota = true});
+  leader.run(create_request("/q", "12345"));
+  leader.run(create_request("/zookeeper/quota/q", ""));
+  leader.run(create_request("/zookeeper/quota/q/zookeeper_limits",
+                            "count=-1,bytes=-1;byteHardLimit=10;countHardLimit=3"));
+  leader.run(create_request("/zookeeper/quota/q/zookeeper_stats", "count=0,bytes=0"));
+  EXPECT_EQ(leader.refused(create_request("/q/1", "12345")), ErrorCode::kOk);
+  leader.commit_all();
+  EXPECT_EQ(leader.preparer().take_over_hard_quota(), "");
+  EXPECT_EQ(leader.refused(create_request("/q/2", "1")), ErrorCode::kQuotaExceeded);
+  EXPECT_EQ(leader.preparer().take_over_hard_quota(), "/q/2");
+  EXPECT_EQ(leader.preparer().take_over_hard_quota(), "");
+  EXPECT_EQ(leader.refused(set_data_request("/q/1", "123456")), ErrorCode::kQuotaExceeded);
+  EXPECT_EQ(leader.preparer().take_over_hard_quota(), "/q/1");
+}
+
 TEST(TxnPreparer, the_root_has_no_quota) {
   SmallLeader leader({.enforce_quota = true});
   leader.run(create_request("/zookeeper/quota/zookeeper_limits",

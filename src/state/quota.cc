@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string>
 
+#include "base/assert.h"
 #include "state/paths.h"
 
 namespace zooid::state {
@@ -41,6 +42,17 @@ QuotaVerdict judge(std::string_view limits, std::string_view stats, std::string_
   return is_hard ? QuotaVerdict::kHardLimitPassed : QuotaVerdict::kSoftLimitPassed;
 }
 
+int64_t limit_of(std::string_view limits, std::string_view hard_key, std::string_view soft_key) {
+  const int64_t hard_limit = value_of(limits, hard_key);
+  return hard_limit > kUnset ? hard_limit : value_of(limits, soft_key);
+}
+
+void add(std::optional<NamespaceQuota::Sum>& sum, int64_t count, int64_t bytes) {
+  if (!sum) sum.emplace();
+  sum->count += count;
+  sum->bytes += bytes;
+}
+
 }  // namespace
 
 QuotaVerdict judge_quota(const Tree& tree, std::string_view path, int64_t added_nodes,
@@ -63,6 +75,29 @@ QuotaVerdict judge_quota(const Tree& tree, std::string_view path, int64_t added_
                     judge(limits, stats, "byteHardLimit", "bytes", added_bytes));
   }
   return QuotaVerdict::kWithin;
+}
+
+std::map<std::string, NamespaceQuota> quotas_by_namespace(const Tree& tree) {
+  std::map<std::string, NamespaceQuota> result;
+  const NodeId top = tree.find(kQuotaRoot);
+  for (NodeId at = top; at != kNoNode; at = tree.next_in_subtree(top, at)) {
+    const auto data = tree.data(at);
+    if (tree.child_count(at) > 0 || !data) continue;
+    const std::string path = tree.path(at).substr(kQuotaRoot.size());
+    if (path.ends_with(kLimits)) {
+      add(result[std::string(top_namespace(path))].limit,
+          limit_of(*data, "countHardLimit", "count"), limit_of(*data, "byteHardLimit", "bytes"));
+    } else if (path.ends_with(kStats)) {
+      add(result[std::string(top_namespace(path))].usage, value_of(*data, "count"),
+          value_of(*data, "bytes"));
+    }
+  }
+  return result;
+}
+
+std::string_view top_namespace(std::string_view path) {
+  ASSERT(path.starts_with('/'));
+  return path.substr(1, path.find('/', 1) - 1);
 }
 
 }  // namespace zooid::state

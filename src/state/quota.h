@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "state/tree.h"
@@ -17,5 +20,21 @@ enum class QuotaVerdict : uint8_t { kWithin, kSoftLimitPassed, kHardLimitPassed 
 // The root cannot have a quota.
 QuotaVerdict judge_quota(const Tree& tree, std::string_view path, int64_t added_nodes,
                          int64_t added_bytes);
+
+// The quotas of one namespace, which is the first component of a path, summed up: of a limit the
+// hard one if there is one, else the soft one, -1 for none of both. nullopt: it has no such node.
+struct NamespaceQuota {
+  struct Sum {
+    int64_t count = 0;
+    int64_t bytes = 0;
+  };
+  std::optional<Sum> limit;
+  std::optional<Sum> usage;
+};
+// For monitoring: goes through all quotas. As in ZooKeeper only nodes without children count, and
+// those without data do not.
+std::map<std::string, NamespaceQuota> quotas_by_namespace(const Tree& tree);
+// The first component of an absolute path.
+std::string_view top_namespace(std::string_view path);
 
 }  // namespace zooid::state

@@ -59,13 +59,6 @@ int64_t sum(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
 }
 
-// Behind `at` in pre-order within the subtree of `top`; kNoNode at its end.
-NodeId next_in_subtree(const Tree& tree, NodeId top, NodeId at) {
-  if (tree.first_child(at) != kNoNode) return tree.first_child(at);
-  while (at != top && tree.next_sibling(at) == kNoNode) at = tree.parent(at);
-  return at == top ? kNoNode : tree.next_sibling(at);
-}
-
 }  // namespace
 
 void QuotaUsage::on_created(Tree& tree, std::string_view path, int64_t bytes) {
@@ -89,7 +82,7 @@ void QuotaUsage::on_data_changed(Tree& tree, std::string_view path, int64_t byte
 void QuotaUsage::recount(Tree& tree) {
   paths_.clear();
   const NodeId top = tree.find(kQuotaRoot);
-  for (NodeId at = top; at != kNoNode; at = next_in_subtree(tree, top, at)) {
+  for (NodeId at = top; at != kNoNode; at = tree.next_in_subtree(top, at)) {
     const std::string path = tree.path(at);
     const std::string_view limited = path_of_quota_node(path, kLimits);
     if (limited.empty()) continue;
@@ -112,7 +105,7 @@ void QuotaUsage::count_subtree(Tree& tree, std::string_view path) {
   if (stats == kNoNode) return;
   Usage usage{0, 0};
   const NodeId top = tree.find(path);
-  for (NodeId at = top; at != kNoNode; at = next_in_subtree(tree, top, at)) {
+  for (NodeId at = top; at != kNoNode; at = tree.next_in_subtree(top, at)) {
     ++usage.count;
     usage.bytes += static_cast<int64_t>(tree.data(at).value_or(std::string_view{}).size());
   }

@@ -121,6 +121,12 @@ NodeId Tree::next_sibling(NodeId node) const {
   return store_->node(node).next;
 }
 
+NodeId Tree::next_in_subtree(NodeId top, NodeId at) const {
+  if (first_child(at) != kNoNode) return first_child(at);
+  while (at != top && next_sibling(at) == kNoNode) at = parent(at);
+  return at == top ? kNoNode : next_sibling(at);
+}
+
 void Tree::write_children(std::string& out, NodeId id) const {
   const Node& node = store_->node(id);
   const bool is_long = node.child_count >= ChildrenCache::kChildrenMin;

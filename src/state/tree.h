@@ -53,6 +53,8 @@ class Tree {
   int32_t child_count(NodeId node) const;
   NodeId first_child(NodeId node) const;
   NodeId next_sibling(NodeId node) const;
+  // Behind `at` in pre-order within the subtree of `top`; kNoNode at its end.
+  NodeId next_in_subtree(NodeId top, NodeId at) const;
   // A jute vector of the children's names (count and strings) appended to out. For nodes with more
   // than 1,000 children the serialised form is kept until the list changes (rule 25).
   void write_children(std::string& out, NodeId node) const;
