@@ -194,7 +194,8 @@ void Election::Machine::decide(const Vote& vote, bool is_joining, std::string ea
   is_abandoned = false;
   follows.clear();
   turned_away.clear();
-  recorder.decided(vote, state, is_joining, std::move(early_reason), now);
+  // A server whose voters follow it already has been elected as any other: nothing existed before.
+  recorder.decided(vote, state, is_joining && vote.leader != self, std::move(early_reason), now);
   effects.decision = Decision{.role = state, .vote = vote};
   ASSERT(!is_looking());
 }
