@@ -98,6 +98,7 @@ final class Locks {
     lock.release();
     Run.require(other.acquire(40, TimeUnit.SECONDS), "free");
     other.release();
+    Nodes.synced(b, d);
     Run.same(0, b.getChildren().forPath(d).size(), "no node left over");
   }
 

@@ -57,6 +57,7 @@ final class Nodes {
 
   private void kinds(String d) throws Exception {
     Run.same(d + "/p", a.create().creatingParentsIfNeeded().forPath(d + "/p", "x".getBytes()), "path");
+    synced(b, d);
     Run.same("x", new String(b.getData().forPath(d + "/p")), "data");
     Run.refuses(KeeperException.NodeExistsException.class, () -> b.create().forPath(d + "/p"));
     Run.same(d + "/s-0000000001",
@@ -86,7 +87,8 @@ final class Nodes {
     Run.refuses(KeeperException.NoNodeException.class, () -> a.setData().forPath(d, new byte[0]));
   }
 
-  private static Stat synced(CuratorFramework client, String path) throws Exception {
+  /** What the client's server knows once it has all that was committed before. */
+  static Stat synced(CuratorFramework client, String path) throws Exception {
     CountDownLatch done = new CountDownLatch(1);
     client.sync().inBackground((c, event) -> done.countDown()).forPath(path);
     Run.require(done.await(40, TimeUnit.SECONDS), "sync");
@@ -217,6 +219,7 @@ final class Nodes {
     boolean recursive = mode == AddWatchMode.PERSISTENT_RECURSIVE;
     a.create().creatingParentsIfNeeded().forPath(d, new byte[0]);
     LinkedBlockingQueue<String> events = new LinkedBlockingQueue<>();
+    synced(b, d);
     PersistentWatcher watcher = new PersistentWatcher(b, d, recursive);
     watcher.getListenable().addListener((WatchedEvent e) -> {
       if (e.getType() != EventType.None) {
