@@ -214,8 +214,8 @@ TEST_F(FourLetterWordsTest, mntr_of_a_leader_has_the_leader_lines) {
 TEST_F(FourLetterWordsTest, mntr_shows_quotas_by_namespace) {
   start();
   auto facts = make_facts();
-  facts->quotas["a"] = {state::NamespaceQuota::Sum{5, -1}, state::NamespaceQuota::Sum{3, 70}};
-  facts->quotas["b"] = {std::nullopt, state::NamespaceQuota::Sum{1, 0}};
+  facts->quotas["a"] = {state::QuotaSum{5, -1}, state::QuotaSum{3, 70}};
+  facts->quotas["b"] = {std::nullopt, state::QuotaSum{1, 0}};
   facts->quota_exceeded["a"] = 9;
   const std::string text = ask("mntr", facts);
   EXPECT_NE(text.find("zk_a_quota_count_limit_per_namespace\t5\n"

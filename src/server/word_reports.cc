@@ -53,18 +53,18 @@ void add_leader_lines(MonitorLines& lines, const ReplicaFacts& facts) {
 
 // One kind after another, of each the namespaces that have it.
 void add_quotas(MonitorLines& lines, const ReplicaFacts& facts) {
-  using Sum = std::optional<state::NamespaceQuota::Sum>;
+  using Sum = std::optional<state::QuotaSum>;
   const auto add = [&](std::string_view kind, Sum state::NamespaceQuota::* sum,
-                       int64_t state::NamespaceQuota::Sum::* value) {
+                       int64_t state::QuotaSum::* value) {
     for (const auto& [name, quota] : facts.quotas) {
       if (!(quota.*sum)) continue;
       lines.add(fmt::format("{}_quota_{}_per_namespace", name, kind), *(quota.*sum).*value);
     }
   };
-  add("count_limit", &state::NamespaceQuota::limit, &state::NamespaceQuota::Sum::count);
-  add("bytes_limit", &state::NamespaceQuota::limit, &state::NamespaceQuota::Sum::bytes);
-  add("count_usage", &state::NamespaceQuota::usage, &state::NamespaceQuota::Sum::count);
-  add("bytes_usage", &state::NamespaceQuota::usage, &state::NamespaceQuota::Sum::bytes);
+  add("count_limit", &state::NamespaceQuota::limit, &state::QuotaSum::count);
+  add("bytes_limit", &state::NamespaceQuota::limit, &state::QuotaSum::bytes);
+  add("count_usage", &state::NamespaceQuota::usage, &state::QuotaSum::count);
+  add("bytes_usage", &state::NamespaceQuota::usage, &state::QuotaSum::bytes);
   for (const auto& [name, count] : facts.quota_exceeded) {
     lines.add(name + "_quota_exceeded_error_per_namespace", count);
   }

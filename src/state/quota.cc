@@ -47,7 +47,7 @@ int64_t limit_of(std::string_view limits, std::string_view hard_key, std::string
   return hard_limit > kUnset ? hard_limit : value_of(limits, soft_key);
 }
 
-void add(std::optional<NamespaceQuota::Sum>& sum, int64_t count, int64_t bytes) {
+void add(std::optional<QuotaSum>& sum, int64_t count, int64_t bytes) {
   if (!sum) sum.emplace();
   sum->count += count;
   sum->bytes += bytes;

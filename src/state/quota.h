@@ -23,13 +23,13 @@ QuotaVerdict judge_quota(const Tree& tree, std::string_view path, int64_t added_
 
 // The quotas of one namespace, which is the first component of a path, summed up: of a limit the
 // hard one if there is one, else the soft one, -1 for none of both. nullopt: it has no such node.
+struct QuotaSum {
+  int64_t count = 0;
+  int64_t bytes = 0;
+};
 struct NamespaceQuota {
-  struct Sum {
-    int64_t count = 0;
-    int64_t bytes = 0;
-  };
-  std::optional<Sum> limit;
-  std::optional<Sum> usage;
+  std::optional<QuotaSum> limit;
+  std::optional<QuotaSum> usage;
 };
 // For monitoring: goes through all quotas. As in ZooKeeper only nodes without children count, and
 // those without data do not.
