@@ -84,6 +84,7 @@ constexpr const char* kElsewhere[] = {
     "client.backlog_pause",
     "client.bad_frame_length",
     "client.connection_limit",
+    "client.eager_acl_error",
     "client.global_session_at_read_only",
     "client.large_request_refused",
     "client.no_header",

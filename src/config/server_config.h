@@ -91,6 +91,8 @@ struct ServerConfig {
   int32_t connection_throttle_renew_weight = 2;
   std::string super_digest;  // DigestAuthenticationProvider.superDigest
   std::string digest_algorithm = "SHA1";
+  bool digest_auth_enabled = true;    // DigestAuthenticationProvider.enabled
+  bool eager_acl_check = false;       // enableEagerACLCheck
   bool listen_on_all_ips = false;     // quorumListenOnAllIPs
   int64_t connect_timeout_ms = 5000;  // cnxTimeout
   bool end_election_early = true;     // zooid.election.endEarly

@@ -29,7 +29,7 @@ struct ArrivedRequest {
   std::string_view body;
   const wire::AuthPtr& ids;  // the identities at arrival
   int64_t received_us = 0;
-  bool is_refused = false;  // it waited for too long in the throttle: THROTTLEDOP
+  wire::ErrorCode refusal = wire::ErrorCode::kOk;  // else it is answered with this error
 };
 
 class ClientConnection : public env::StreamHandler {
@@ -111,7 +111,8 @@ class ClientConnection : public env::StreamHandler {
 
   // ---- requests ----
   void hold_back(int32_t xid, wire::OpCode type, std::string_view body);
-  void carry_out(const ArrivedRequest& request, Now now);
+  void carry_out(ArrivedRequest request, Now now);
+  bool fails_eager_check(ArrivedRequest& request) const;
   void read(const ArrivedRequest& request, Now now);
   void write(const ArrivedRequest& request);
   void forward(int32_t xid, wire::OpCode type, std::string body, const wire::AuthPtr& ids);

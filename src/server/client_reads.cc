@@ -137,30 +137,6 @@ ErrorCode write_body(ShardCore& core, const ClientRead& read, std::string& out) 
   }
 }
 
-// An unknown operation is answered as one even when it was to be refused for its time in the
-// throttle.
-bool is_known(OpCode type) {
-  switch (type) {
-    case OpCode::kExists:
-    case OpCode::kGetData:
-    case OpCode::kGetAcl:
-    case OpCode::kGetChildren:
-    case OpCode::kGetChildren2:
-    case OpCode::kGetEphemerals:
-    case OpCode::kGetAllChildrenNumber:
-    case OpCode::kMultiRead:
-    case OpCode::kSetWatches:
-    case OpCode::kSetWatches2:
-    case OpCode::kCheckWatches:
-    case OpCode::kRemoveWatches:
-    case OpCode::kAddWatch:
-    case OpCode::kWhoAmI:
-      return true;
-    default:
-      return classify(type) == RequestClass::kWrite;
-  }
-}
-
 ReadOutcome set_watches(ShardCore& core, const ClientRead& read, std::string& out) {
   wire::Reader in(read.body);
   wire::SetWatchesRequest request;
@@ -200,6 +176,28 @@ RequestClass classify(OpCode type) {
   }
 }
 
+bool is_known(OpCode type) {
+  switch (type) {
+    case OpCode::kExists:
+    case OpCode::kGetData:
+    case OpCode::kGetAcl:
+    case OpCode::kGetChildren:
+    case OpCode::kGetChildren2:
+    case OpCode::kGetEphemerals:
+    case OpCode::kGetAllChildrenNumber:
+    case OpCode::kMultiRead:
+    case OpCode::kSetWatches:
+    case OpCode::kSetWatches2:
+    case OpCode::kCheckWatches:
+    case OpCode::kRemoveWatches:
+    case OpCode::kAddWatch:
+    case OpCode::kWhoAmI:
+      return true;
+    default:
+      return classify(type) == RequestClass::kWrite;
+  }
+}
+
 bool is_refused_read_only(OpCode type) {
   if (type == OpCode::kCheck || type == OpCode::kDeleteContainer) return true;
   return type != OpCode::kCloseSession && classify(type) == RequestClass::kWrite;
@@ -207,10 +205,11 @@ bool is_refused_read_only(OpCode type) {
 
 ReadOutcome execute_read(ShardCore& core, const ClientRead& read, std::string& out) {
   ASSERT(core.database != nullptr);
-  if (read.is_refused && is_known(read.type) &&
-      !(core.is_read_only && is_refused_read_only(read.type))) [[unlikely]] {
-    write_header_frame(out, read.xid, core.zxid(), ErrorCode::kThrottledOp);
-    return {.err = ErrorCode::kThrottledOp, .reply_bytes = kHeaderBytes};
+  if (read.refusal != ErrorCode::kOk) [[unlikely]] {
+    // What the eager check refuses names no moment in the order of transactions.
+    const int64_t zxid = read.refusal == ErrorCode::kThrottledOp ? core.zxid() : 0;
+    write_header_frame(out, read.xid, zxid, read.refusal);
+    return {.err = read.refusal, .reply_bytes = kHeaderBytes};
   }
   ASSERT(read.ids != nullptr);
   if (read.type == OpCode::kSetWatches || read.type == OpCode::kSetWatches2) {

@@ -20,6 +20,8 @@ enum class RequestClass : uint8_t {
 RequestClass classify(wire::OpCode type);
 // What a server in read-only mode answers with NOTREADONLY.
 bool is_refused_read_only(wire::OpCode type);
+// Whether it is carried out for a client at all.
+bool is_known(wire::OpCode type);
 
 struct ClientRead {
   int32_t xid = 0;
@@ -28,7 +30,7 @@ struct ClientRead {
   const wire::AuthPtr& ids;
   SessionId session;
   state::WatcherId watcher = 0;
-  bool is_refused = false;  // by the request throttle: answered THROTTLEDOP
+  wire::ErrorCode refusal = wire::ErrorCode::kOk;  // else it is answered with this error
 };
 
 struct ReadOutcome {

@@ -7,6 +7,7 @@
 #include "base/mark.h"
 #include "server/client_connection.h"
 #include "server/client_reads.h"
+#include "state/eager_acl.h"
 #include "state/reads.h"
 #include "wire/request.h"
 
@@ -71,19 +72,34 @@ void ClientConnection::hold_back(int32_t xid, wire::OpCode type, std::string_vie
 void ClientConnection::on_released(const ThrottledRequest& request, bool is_refused, Now now) {
   if (state_ == State::kOpening) return ask_for_session();
   ASSERT(state_ == State::kOpen);
-  carry_out({request.xid, request.type, request.body, request.ids, request.received_us, is_refused},
-            now);
+  ArrivedRequest arrived{request.xid, request.type, request.body, request.ids, request.received_us};
+  const bool is_read_only_error = core_.is_read_only && is_refused_read_only(request.type);
+  if (is_refused && is_known(request.type) && !is_read_only_error) {
+    arrived.refusal = wire::ErrorCode::kThrottledOp;
+  }
+  carry_out(arrived, now);
   check_backlog();
 }
 
-void ClientConnection::carry_out(const ArrivedRequest& request, Now now) {
+bool ClientConnection::fails_eager_check(ArrivedRequest& request) const {
+  if (!core_.config.eager_acl_check || !core_.config.is_ensemble()) return false;
+  const auto err = state::eager_acl_error({*core_.database, core_.auth, *request.ids}, request.type,
+                                          request.body);
+  if (err == wire::ErrorCode::kOk) return false;
+  MARK("client.eager_acl_error");
+  request.refusal = err;
+  return true;
+}
+
+void ClientConnection::carry_out(ArrivedRequest request, Now now) {
   const wire::OpCode type = request.type;
-  if (request.is_refused || classify(type) == RequestClass::kRead ||
-      (core_.is_read_only && is_refused_read_only(type))) {
+  if (classify(type) == RequestClass::kRead || (core_.is_read_only && is_refused_read_only(type))) {
     return read(request, now);
   }
   // As in ZooKeeper 3.9 one that cannot be read makes no transaction.
-  return wire::write_is_readable(type, request.body) ? write(request) : read(request, now);
+  const bool is_read = fails_eager_check(request) || request.refusal != wire::ErrorCode::kOk ||
+                       !wire::write_is_readable(type, request.body);
+  return is_read ? read(request, now) : write(request);
 }
 
 void ClientConnection::read(const ArrivedRequest& request, Now now) {
@@ -92,14 +108,14 @@ void ClientConnection::read(const ArrivedRequest& request, Now now) {
     QueuedRequest& waiting = enqueue(request, QueuedRequest::State::kWaitingRead);
     waiting.body = request.body;
     waiting.ids = request.ids;
-    waiting.is_refused = request.is_refused;
+    waiting.refusal = request.refusal;
     ++waiting_reads_;
     return;
   }
   const ReadOutcome outcome =
       execute_read(core_,
                    ClientRead{request.xid, request.type, request.body, request.ids, session_,
-                              slot_of(id_), request.is_refused},
+                              slot_of(id_), request.refusal},
                    stream_->output());
   counters_.sent += outcome.events;
   core_.counters.sent += outcome.events;
@@ -294,7 +310,7 @@ void ClientConnection::advance(Now now) {
     const ReadOutcome outcome =
         execute_read(core_,
                      ClientRead{request.xid, request.type, request.body, request.ids, session_,
-                                slot_of(id_), request.is_refused},
+                                slot_of(id_), request.refusal},
                      out);
     counters_.sent += outcome.events;
     core_.counters.sent += outcome.events;

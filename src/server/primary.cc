@@ -15,6 +15,7 @@ state::PreparerOptions preparer_options(const config::ServerConfig& config) {
   options.auth.skip_acl = config.skip_acl;
   options.auth.super_digest = config.super_digest;
   options.auth.digest_algorithm = config.digest_algorithm;
+  options.auth.digest_enabled = config.digest_auth_enabled;
   options.extended_types_enabled = config.extended_types_enabled;
   options.enforce_quota = config.enforce_quota;
   options.digest_enabled = config.digest_enabled;

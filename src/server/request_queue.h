@@ -22,7 +22,8 @@ struct QueuedRequest {
   int32_t xid = 0;
   wire::OpCode type = wire::OpCode::kError;
   State state = State::kForwarded;
-  bool is_refused = false;  // waits for its turn to be answered THROTTLEDOP
+  // kOk: it is carried out in its turn, else answered with this error.
+  wire::ErrorCode refusal = wire::ErrorCode::kOk;
   int64_t received_us = 0;
   size_t charged_bytes = 0;  // counted against the shard's bound
   std::string body;          // held and waiting requests; of a forwarded one only sync's

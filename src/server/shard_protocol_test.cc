@@ -1,6 +1,7 @@
 // Handshakes, malformed input (client-protocol 2 and 14), and a captured run of ZooKeeper 3.9.5.
 #include <map>
 
+#include "base/mark.h"
 #include "server/shard_fixture.h"
 #include "wire/golden_files.h"
 
@@ -218,6 +219,53 @@ TEST_F(ShardProtocolTest, a_captured_session_gets_replies_of_the_same_form) {
     EXPECT_EQ(reply.err, err) << row[0];
   }
   EXPECT_TRUE(begun);
+}
+
+TEST_F(ShardProtocolTest, an_eager_acl_error_makes_no_transaction_and_leaves_in_its_turn) {
+  config.my_id = ServerId{1};
+  config.membership =
+      *zab::Membership::parse("server.1=127.0.0.1:2888:3888:participant;127.0.0.1:2181\nversion=0");
+  config.eager_acl_check = true;
+  start();
+  auto client = connect_open();
+  wire::CreateRequest shut{"/shut", "x", {{wire::kPermRead, {"world", "anyone"}}}};
+  std::string body;
+  wire::Writer out(body);
+  wire::write_create(out, OpCode::kCreate, shut);
+  client->inbound = frame(1, OpCode::kCreate, body);
+  settle();
+  EXPECT_EQ(next_frame(*client).err, 0);
+  client->inbound =
+      create(2, "/open") + set_data(3, "/shut", "y") + create(4, "/shut/a") + create(5, "/open/a");
+  step();
+  EXPECT_FALSE(has_frame(*client)) << "the write in front of it has no reply yet";
+  EXPECT_EQ(replica.pending.size(), 1u) << "and what is behind it waits for its turn, too";
+  settle();
+  EXPECT_EQ(next_frame(*client).err, 0);
+  for (const int32_t xid : {3, 4}) {
+    const Frame refused = next_frame(*client);
+    EXPECT_EQ(refused.xid, xid);
+    EXPECT_EQ(refused.err, static_cast<int32_t>(wire::ErrorCode::kNoAuth));
+    EXPECT_EQ(refused.zxid, 0);
+    EXPECT_TRUE(refused.body.empty());
+  }
+  EXPECT_EQ(next_frame(*client).zxid, 4) << "session, two nodes, and this";
+  EXPECT_GT(mark_count("client.eager_acl_error"), 0u);
+}
+
+TEST_F(ShardProtocolTest, a_standalone_server_makes_no_eager_check) {
+  config.eager_acl_check = true;
+  start();
+  auto client = connect_open();
+  wire::CreateRequest shut{"/shut", "x", {}};
+  std::string body;
+  wire::Writer out(body);
+  wire::write_create(out, OpCode::kCreate, shut);
+  client->inbound = frame(1, OpCode::kCreate, body);
+  settle();
+  const Frame reply = next_frame(*client);
+  EXPECT_EQ(reply.err, static_cast<int32_t>(wire::ErrorCode::kInvalidAcl));
+  EXPECT_EQ(reply.zxid, 2);
 }
 
 }  // namespace

@@ -312,7 +312,9 @@ TEST_F(ShardThrottleTest, the_chance_of_being_refused_is_shown) {
     clock.advance_ms(1);
     network.connect_client()->inbound = connect_frame(10'000);
     step();
-    if (i == 0) EXPECT_NE(monitor().find("_drop_probability\t0.6\n"), std::string::npos);
+    if (i == 0) {
+      EXPECT_NE(monitor().find("_drop_probability\t0.6\n"), std::string::npos);
+    }
   }
   EXPECT_NE(monitor().find("_drop_probability\t1.0\n"), std::string::npos);
   EXPECT_GT(mark_count("connection_throttle.refused_by_chance"), 0u);

@@ -104,6 +104,11 @@ const Scheme* find_scheme(std::string_view name) {
   return nullptr;
 }
 
+// As the server is set up.
+const Scheme* find_scheme(const AuthOptions& options, std::string_view name) {
+  return !options.digest_enabled && name == "digest" ? nullptr : find_scheme(name);
+}
+
 bool is_anyone(const wire::Id& id) {
   return id.scheme == "world" && id.id == "anyone";
 }
@@ -117,7 +122,7 @@ bool is_super(const std::vector<wire::Id>& ids) {
 std::optional<std::vector<wire::Id>> authenticate(const AuthOptions& options,
                                                   std::string_view scheme, std::string_view auth,
                                                   std::string_view remote_ip) {
-  const Scheme* known = find_scheme(scheme);
+  const Scheme* known = find_scheme(options, scheme);
   if (known == nullptr) return std::nullopt;
   return known->log_in(options, auth, remote_ip);
 }
@@ -134,8 +139,8 @@ std::string_view user_name(const wire::Id& id) {
   return scheme != nullptr ? scheme->user_name(id.id) : std::string_view{};
 }
 
-std::optional<wire::AclList> fix_up_acl(const wire::AclList& acl, bool acl_is_null,
-                                        const std::vector<wire::Id>& ids) {
+std::optional<wire::AclList> fix_up_acl(const AuthOptions& options, const wire::AclList& acl,
+                                        bool acl_is_null, const std::vector<wire::Id>& ids) {
   if (acl_is_null || acl.empty()) return std::nullopt;
   wire::AclList fixed;
   fixed.reserve(acl.size());
@@ -148,13 +153,13 @@ std::optional<wire::AclList> fix_up_acl(const wire::AclList& acl, bool acl_is_nu
     if (entry->id.scheme == "auth") {
       const size_t before = fixed.size();
       for (const wire::Id& id : ids) {
-        const Scheme* scheme = find_scheme(id.scheme);
+        const Scheme* scheme = find_scheme(options, id.scheme);
         if (scheme != nullptr && scheme->proves_identity) fixed.push_back({entry->perms, id});
       }
       if (fixed.size() == before) return std::nullopt;
       continue;
     }
-    const Scheme* scheme = find_scheme(entry->id.scheme);
+    const Scheme* scheme = find_scheme(options, entry->id.scheme);
     if (scheme == nullptr || !scheme->acl_is_valid(entry->id.id)) return std::nullopt;
     fixed.push_back(*entry);
   }
@@ -171,7 +176,7 @@ bool acl_allows(const AuthOptions& options, const wire::AclList& acl, int32_t wa
   if (is_super(ids)) return true;
   for (const wire::Acl& entry : acl) {
     if ((entry.perms & wanted_perms) == 0) continue;
-    const Scheme* scheme = find_scheme(entry.id.scheme);
+    const Scheme* scheme = find_scheme(options, entry.id.scheme);
     if (scheme == nullptr) continue;
     for (const wire::Id& id : ids) {
       if (id.scheme == entry.id.scheme && scheme->matches(id.id, entry.id.id)) return true;

@@ -15,6 +15,8 @@ struct AuthOptions {
   bool skip_acl = false;                  // skipACL=yes
   std::string super_digest;               // DigestAuthenticationProvider.superDigest, "super:…"
   std::string digest_algorithm = "SHA1";  // DigestAuthenticationProvider.digestAlg
+  // DigestAuthenticationProvider.enabled: else digest is a scheme that nobody knows.
+  bool digest_enabled = true;
 };
 
 // The identities that an auth packet adds, in order (super before the digest id); nullopt: unknown
@@ -28,8 +30,8 @@ std::string digest_id(std::string_view user_and_password, std::string_view algor
 
 // The ACLs to be stored for what a client sent (8.3): duplicates removed, scheme auth replaced.
 // nullopt: INVALIDACL.
-std::optional<wire::AclList> fix_up_acl(const wire::AclList& acl, bool acl_is_null,
-                                        const std::vector<wire::Id>& ids);
+std::optional<wire::AclList> fix_up_acl(const AuthOptions& options, const wire::AclList& acl,
+                                        bool acl_is_null, const std::vector<wire::Id>& ids);
 
 // The name that whoAmI shows: of a digest only the user, "" for a scheme nobody can log in by.
 std::string_view user_name(const wire::Id& id);

@@ -44,13 +44,13 @@ TEST(Auth, only_known_schemes_log_in) {
 }
 
 TEST(Auth, null_and_empty_acls_are_refused) {
-  EXPECT_EQ(fix_up_acl({}, true, kAlice), std::nullopt);
-  EXPECT_EQ(fix_up_acl({}, false, kAlice), std::nullopt);
+  EXPECT_EQ(fix_up_acl({}, {}, true, kAlice), std::nullopt);
+  EXPECT_EQ(fix_up_acl({}, {}, false, kAlice), std::nullopt);
 }
 
 TEST(Auth, acls_are_checked_by_scheme) {
   const auto is_taken = [](std::string scheme, std::string id) {
-    return fix_up_acl({{1, {std::move(scheme), std::move(id)}}}, false, kAlice).has_value();
+    return fix_up_acl({}, {{1, {std::move(scheme), std::move(id)}}}, false, kAlice).has_value();
   };
   EXPECT_TRUE(is_taken("world", "anyone"));
   EXPECT_FALSE(is_taken("world", "somebody"));
@@ -74,10 +74,10 @@ TEST(Auth, duplicates_go_and_auth_becomes_the_proven_ids) {
                      {1, {"world", "anyone"}},
                      {2, {"world", "anyone"}}};
   const std::vector<Id> ids{{"ip", "1.2.3.4"}, {"digest", "a:1"}, {"super", ""}, {"x509", "CN=b"}};
-  EXPECT_THAT(fix_up_acl(sent, false, ids),
+  EXPECT_THAT(fix_up_acl({}, sent, false, ids),
               Optional(ElementsAre(Acl{31, {"digest", "a:1"}}, Acl{31, {"x509", "CN=b"}},
                                    Acl{1, {"world", "anyone"}}, Acl{2, {"world", "anyone"}})));
-  EXPECT_EQ(fix_up_acl(sent, false, {{"ip", "1.2.3.4"}}), std::nullopt);
+  EXPECT_EQ(fix_up_acl({}, sent, false, {{"ip", "1.2.3.4"}}), std::nullopt);
 }
 
 TEST(Auth, permission_needs_a_bit_and_a_match) {
@@ -96,6 +96,20 @@ TEST(Auth, permission_needs_a_bit_and_a_match) {
   EXPECT_TRUE(acl_allows({}, acl, wire::kPermAdmin, {{"super", ""}}));
   EXPECT_TRUE(acl_allows({.skip_acl = true}, acl, wire::kPermAdmin, {}));
   EXPECT_TRUE(acl_allows({}, {}, wire::kPermAdmin, {}));
+}
+
+TEST(Auth, digest_can_be_switched_off) {
+  AuthOptions options;
+  options.digest_enabled = false;
+  options.super_digest = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
+  EXPECT_EQ(authenticate(options, "digest", "super:test", "::1"), std::nullopt);
+  EXPECT_NE(authenticate(options, "ip", "", "::1"), std::nullopt);
+  EXPECT_EQ(fix_up_acl(options, {{1, {"digest", "alice:x"}}}, false, kAlice), std::nullopt);
+  EXPECT_EQ(fix_up_acl(options, {{1, {"auth", ""}}}, false, kAlice), std::nullopt);
+  EXPECT_NE(fix_up_acl(options, {{1, {"ip", "10.0.0.1"}}}, false, kAlice), std::nullopt);
+  EXPECT_FALSE(acl_allows(options, {{1, {"digest", "alice:x"}}}, 1, kAlice))
+      << "of before it was switched off";
+  EXPECT_TRUE(acl_allows({}, {{1, {"digest", "alice:x"}}}, 1, kAlice));
 }
 
 TEST(Auth, names_for_who_am_i) {
