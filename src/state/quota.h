@@ -21,12 +21,13 @@ enum class QuotaVerdict : uint8_t { kWithin, kSoftLimitPassed, kHardLimitPassed 
 QuotaVerdict judge_quota(const Tree& tree, std::string_view path, int64_t added_nodes,
                          int64_t added_bytes);
 
-// The quotas of one namespace, which is the first component of a path, summed up: of a limit the
-// hard one if there is one, else the soft one, -1 for none of both. nullopt: it has no such node.
 struct QuotaSum {
   int64_t count = 0;
   int64_t bytes = 0;
 };
+
+// The quotas of one namespace, which is the first component of a path, summed up: of a limit the
+// hard one if there is one, else the soft one, -1 for none of both. nullopt: it has no such node.
 struct NamespaceQuota {
   std::optional<QuotaSum> limit;
   std::optional<QuotaSum> usage;
