@@ -63,6 +63,7 @@ Cluster::Cluster(const SimOptions& options, Verdict& verdict)
       limits_(draw_limits(random_)),
       network_(random_.next(), network_options(random_)),
       timeline_([this] { return network_.now_us(); }),
+      message_tap_(timeline_),
       checker_(verdict) {
   ASSERT(options.servers >= 1);
   ASSERT(options.clients >= 1);
@@ -99,6 +100,12 @@ Cluster::Cluster(const SimOptions& options, Verdict& verdict)
   }
   network_.stop_after(options.steps);
   verdict_.set_step_at([this](int64_t time_us) { return step_at(time_us); });
+  if (options.with_messages) {
+    network_.set_bytes_observer([this](const env::MemoryHost& from, const env::MemoryHost& to,
+                                       uint64_t connection, std::string_view bytes) {
+      message_tap_.on_bytes(from.name(), to.name(), connection, bytes);
+    });
+  }
   observe_wake_ups();
   purge_later();
 }

@@ -9,6 +9,7 @@
 #include "env/memory_network.h"
 #include "sim/ensemble_checker.h"
 #include "sim/history.h"
+#include "sim/message_tap.h"
 #include "sim/options.h"
 #include "sim/sim_server.h"
 #include "sim/timeline.h"
@@ -86,6 +87,7 @@ class Cluster {
   const Limits limits_;
   env::MemoryNetwork network_;
   Timeline timeline_;
+  MessageTap message_tap_;
   EnsembleChecker checker_;
   History history_;
   std::vector<std::unique_ptr<SimServer>> servers_;

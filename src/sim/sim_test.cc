@@ -97,6 +97,21 @@ TEST(Simulation, a_run_that_is_cut_short_begins_as_the_whole_run_does) {
   EXPECT_TRUE(longer.story.starts_with(first.story.substr(common)));
 }
 
+TEST(Simulation, a_story_with_messages_tells_what_servers_say_to_each_other) {
+  SimOptions options{.seed = 300, .seconds = 20, .steps = 12'000, .faults = FaultLevel::kNone};
+  const Report without = simulate(options);
+  EXPECT_EQ(without.story.find(" -> "), std::string::npos);
+  options.with_messages = true;
+  const Report with = simulate(options);
+  EXPECT_EQ(with.trace_hash, without.trace_hash);
+  for (const char* told : {"server3 -> server1 ", "hello of server 3", "LOOKING leader=3",
+                           "FOLLOWERINFO", "LEADERINFO", "ACKEPOCH", "NEWLEADER", "UPTODATE",
+                           "REQUEST ", "PROPOSAL zxid=0x100000001 with ", "ACK zxid=0x100000001",
+                           "COMMIT zxid=0x100000001", "PING"}) {
+    EXPECT_NE(with.story.find(told), std::string::npos) << told;
+  }
+}
+
 TEST(Simulation, a_violation_names_the_step_of_its_time) {
   Verdict verdict;
   Cluster cluster({.seed = 300}, verdict);
