@@ -22,6 +22,7 @@ constexpr const char* kSimulated[] = {
     "election.ended_early",
     "election.joined_existing",
     "election.joined_in_this_round",
+    "election.later_round_while_finalizing",
     "election.round_adopted",
     "election.would_be_leader_without_followers",
     "election_links.called_back",

@@ -125,12 +125,19 @@ void Election::Machine::elect(ServerId from, const wire::Notification& message, 
   ASSERT(is_electing);
   const Vote vote = vote_of(message);
   if (finalize_at != kNever) {
-    if (!better_than(vote, proposal)) {
+    // Apache stays with its vote also when voters have gone on to a later round, and then leads
+    // without followers.
+    const bool is_of_later_round = message.state == wire::PeerState::kLooking && vote.round > round;
+    if (!better_than(vote, proposal) && !is_of_later_round) {
       finalize_at = now.mono_us + ms_to_us(options.finalize_wait_ms);
       end_early_if_all_answered(now, effects);
       return;
     }
-    MARK("election.better_vote_while_finalizing");
+    if (is_of_later_round) {
+      MARK("election.later_round_while_finalizing");
+    } else {
+      MARK("election.better_vote_while_finalizing");
+    }
     finalize_at = kNever;
   }
   resend_at = now.mono_us + ms_to_us(resend_interval_ms);
@@ -216,7 +223,9 @@ void Election::Machine::watch_for_hopelessness(ServerId from, const wire::Notifi
     reason += std::string("is ") + wire::peer_state_name(message.state);
   } else if (message.leader != current.leader) {
     reason += "votes for server " + std::to_string(message.leader.value);
-  } else if (message.round > current.round) {
+  } else if (message.round != current.round) {
+    // In a later round; or in an earlier one, since it was restarted and counts anew. What we wait
+    // for on a connection to its former life does not come.
     reason += "looks for a leader again";
   } else {
     return;
