@@ -91,7 +91,7 @@ void Replica::on_batch(Now now) {
   if (!core_.end_requested()) with_role([&](auto& role) { role.on_step(now); });
   report_milestones(now);
   if (const auto why = core_.take_end_request()) end_role(*why, now);
-  if (snapshot_taker_.is_due() && core_.is_serving() && !core_.is_read_only()) {
+  if (snapshot_taker_.is_due(now) && core_.is_serving() && !core_.is_read_only()) {
     snapshot_taker_.start();
   }
   snapshot_taker_.step(now);
@@ -183,7 +183,7 @@ void Replica::handle(storage::LogCompletion& completion, Now now) {
 }
 
 void Replica::handle(storage::SnapshotCompletion& completion, Now now) {
-  const SnapshotTaker::Event event = snapshot_taker_.on_completion(completion);
+  const SnapshotTaker::Event event = snapshot_taker_.on_completion(completion, now);
   if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_);
       follower != nullptr && event != SnapshotTaker::Event::kNone) {
     (*follower)->on_snapshot_event(event, now);

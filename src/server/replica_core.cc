@@ -61,11 +61,15 @@ ReplicaCore::ReplicaCore(const config::ServerConfig& config, env::Network& netwo
       local_sessions(config.tick_ms) {
   is_untrusted = last_logged == kZxidUntrusted;
   if (is_untrusted) last_logged = Zxid{0};
-  for (storage::LoggedTxn& txn : recovered.recent) {
-    txns_since_snapshot += 1;
-    bytes_since_snapshot += txn.txn.size();
-    window.push(txn.zxid, std::move(txn.txn));
-  }
+  take_history(recovered);
+}
+
+void ReplicaCore::take_history(storage::Recovered& recovered) {
+  window.clear();
+  for (storage::LoggedTxn& txn : recovered.recent) window.push(txn.zxid, std::move(txn.txn));
+  recovered.recent.clear();
+  txns_since_snapshot = recovered.replayed_txns;
+  bytes_since_snapshot = recovered.replayed_bytes;
 }
 
 state::DatabaseOptions ReplicaCore::database_options() const {
@@ -259,13 +263,13 @@ Result<> ReplicaCore::reload() {
   storage::RecoveryOptions options;
   options.database = database_options();
   options.recent_max = static_cast<size_t>(config.commit_log_count);
+  options.recent_bytes_max = zab::kTxnWindowBytesMax;
   options.is_ensemble_member = config.is_ensemble();
   TRY_VALUE(recovered, storage::recover(files, directories, options));
   replace_database(std::move(recovered.database));
   base_zxid = recovered.snapshot_zxid;
   last_logged = recovered.last_logged;
-  window.clear();
-  for (storage::LoggedTxn& txn : recovered.recent) window.push(txn.zxid, std::move(txn.txn));
+  take_history(recovered);
   needs_reload = false;
   log::info("state read again from disk zxid=0x{:x}", database->last_zxid().value);
   return {};

@@ -133,10 +133,12 @@ class ReplicaCore {
   // The state is empty and nobody may trust that: votes carry zxid -1 until a leader filled it.
   bool is_untrusted = false;
   uint64_t digest_mismatches = 0;
-  uint64_t txns_since_snapshot = 0;  // appended; for the snapshot thresholds
+  // Behind the newest snapshot on disk, replayed ones included; for the thresholds of the next.
+  uint64_t txns_since_snapshot = 0;
   uint64_t bytes_since_snapshot = 0;
 
  private:
+  void take_history(storage::Recovered& recovered);
   void report_digest_mismatches();
 
   struct ShardLink {

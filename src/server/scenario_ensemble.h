@@ -46,6 +46,8 @@ class ScenarioServer {
   void set_disk_delay_ms(int64_t ms);
 
   env::MemoryHost& host() { return host_; }
+  env::MemoryFileSystem& files() { return files_; }
+  const config::ServerConfig& config() const { return config_; }
   // "leading", "following 2:c" …, with the zxid of the last transaction applied.
   std::string state() const;
 

@@ -46,6 +46,7 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
   options.trust_empty_snapshot = config.snapshot_trust_empty;
   options.auto_create = config.auto_create;
   options.recent_max = static_cast<size_t>(config.commit_log_count);
+  options.recent_bytes_max = zab::kTxnWindowBytesMax;
   options.is_ensemble_member = config.is_ensemble();
   TRY_VALUE(recovered, storage::recover(world.files, directories, options));
   for (const std::string& note : recovered.notes) log::warn("recovery: {}", note);
@@ -53,14 +54,14 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
             recovered.last_logged.value, recovered.snapshot_zxid.value,
             recovered.database->tree().node_count(), recovered.database->sessions().size(),
             recovered.current_epoch, recovered.accepted_epoch);
-  const bool is_fresh = recovered.fresh && recovered.last_logged != kZxidUntrusted;
+  const bool needs_snapshot = recovered.needs_snapshot;
   if (config.is_ensemble()) {
     recovered.database->set_config(config.membership.text(), config.membership.version(),
                                    world.clock.now().wall_ms);
   }
   server->replica_ = std::make_unique<Replica>(config, world.network, world.files, world.clock,
                                                world.seed, world.waker, std::move(recovered));
-  if (is_fresh) TRY(server->write_first_snapshot());
+  if (needs_snapshot) TRY(server->write_first_snapshot());
   server->shard_ = std::make_unique<Shard>(0, config, world.network, world.clock, world.seed + 1,
                                            server->replica_->inbox());
   server->replica_->add_shard(0, server->shard_->inbox());
@@ -72,19 +73,29 @@ Server::~Server() = default;
 Result<> Server::write_first_snapshot() {
   storage::SnapshotWorker& worker = replica_->snapshot_worker();
   constexpr uint64_t kFirstId = 0;  // SnapshotTaker counts from 1
-  state::SnapshotWalk walk(*replica_->core_for_start().database);
-  worker.submit(storage::SnapshotBegin{kFirstId, walk.zxid()});
-  std::string body;
-  while (!walk.step(body)) {
+  ReplicaCore& core = replica_->core_for_start();
+  state::SnapshotWalk walk(*core.database);
+  const Zxid zxid = walk.zxid();
+  worker.submit(storage::SnapshotBegin{kFirstId, zxid});
+  for (bool is_complete = false; !is_complete;) {
+    std::string bytes;
+    is_complete = walk.step(bytes);
+    worker.submit(storage::SnapshotChunk{kFirstId, std::move(bytes)});
+    while (worker.step()) {
+    }
   }
-  worker.submit(storage::SnapshotChunk{kFirstId, std::move(body)});
-  worker.submit(storage::SnapshotEnd{kFirstId, true, Zxid{0}, 0});
+  // As ZooKeeper writes it: the digest of an empty database is none.
+  const auto digest =
+      zxid == Zxid{0} ? int64_t{0} : static_cast<int64_t>(core.database->tree().digest());
+  worker.submit(storage::SnapshotEnd{kFirstId, core.config.digest_enabled, zxid, digest});
   worker.submit(storage::SnapshotPublish{kFirstId});
   while (worker.step()) {
   }
-  const std::string directory = replica_->core_for_start().directories.snapshot_version2();
-  TRY_VALUE(snapshots, storage::list_snapshot_files(replica_->core_for_start().files, directory));
+  const std::string directory = core.directories.snapshot_version2();
+  TRY_VALUE(snapshots, storage::list_snapshot_files(core.files, directory));
   if (snapshots.empty()) return fail(directory + ": the first snapshot cannot be written");
+  core.txns_since_snapshot = 0;
+  core.bytes_since_snapshot = 0;
   return {};
 }
 

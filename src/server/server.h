@@ -40,7 +40,8 @@ class Server {
 
  private:
   Server() = default;
-  // A log without any snapshot before it is refused by ZooKeeper: a fresh server begins with one.
+  // A log without any snapshot before it is refused at the next start, by ZooKeeper, too: a fresh
+  // server begins with one, and so does one that was told to trust such a log.
   Result<> write_first_snapshot();
 
   std::vector<std::unique_ptr<env::DirectoryLock>> locks_;

@@ -10,6 +10,8 @@ namespace {
 constexpr size_t kWorkerBacklogBytesMax = 4u << 20;
 // When it pauses it looks again after this.
 constexpr int64_t kRetryUs = 2'000;
+// After a failure. Not sooner: what failed may have been a large file on a full disk.
+constexpr int64_t kPauseAfterFailureUs = 60'000'000;
 constexpr size_t kChunkBytes = 64u * 1024;
 
 }  // namespace
@@ -25,8 +27,8 @@ void SnapshotTaker::draw_thresholds() {
   bytes_threshold_ = bytes / 2 + core_.random.below(bytes / 2 + 1);
 }
 
-bool SnapshotTaker::is_due() const {
-  if (active_) return false;
+bool SnapshotTaker::is_due(Now now) const {
+  if (active_ || now.mono_us < not_before_us_) return false;
   return core_.txns_since_snapshot > txns_threshold_ ||
          (core_.config.snap_size_limit_bytes > 0 && core_.bytes_since_snapshot > bytes_threshold_);
 }
@@ -35,8 +37,8 @@ void SnapshotTaker::begin() {
   ASSERT(!active_);
   active_ = true;
   ++id_;
-  core_.txns_since_snapshot = 0;
-  core_.bytes_since_snapshot = 0;
+  txns_held_ = std::exchange(core_.txns_since_snapshot, 0);
+  bytes_held_ = std::exchange(core_.bytes_since_snapshot, 0);
   draw_thresholds();
   walk_ = std::make_unique<state::SnapshotWalk>(*core_.database);
   core_.snapshots.submit(storage::SnapshotBegin{id_, walk_->zxid()});
@@ -61,10 +63,17 @@ void SnapshotTaker::publish() {
 
 void SnapshotTaker::abort() {
   if (!active_) return;
-  walk_.reset();
   core_.snapshots.submit(storage::SnapshotAbort{id_});
+  give_up();
+}
+
+void SnapshotTaker::give_up() {
+  ASSERT(active_);
+  walk_.reset();
   active_ = false;
   deadline_us_ = kNever;
+  core_.txns_since_snapshot += std::exchange(txns_held_, 0);
+  core_.bytes_since_snapshot += std::exchange(bytes_held_, 0);
 }
 
 void SnapshotTaker::step(Now now) {
@@ -93,7 +102,8 @@ void SnapshotTaker::step(Now now) {
   if (!installing_) core_.snapshots.submit(storage::SnapshotPublish{id_});
 }
 
-SnapshotTaker::Event SnapshotTaker::on_completion(const storage::SnapshotCompletion& completion) {
+SnapshotTaker::Event SnapshotTaker::on_completion(const storage::SnapshotCompletion& completion,
+                                                  Now now) {
   using What = storage::SnapshotCompletion::What;
   if (!active_ || completion.id != id_) return Event::kNone;
   switch (completion.what) {
@@ -104,9 +114,8 @@ SnapshotTaker::Event SnapshotTaker::on_completion(const storage::SnapshotComplet
       log::info("snapshot written zxid=0x{:x}", completion.zxid.value);
       return Event::kPublished;
     case What::kFailed:
-      active_ = false;
-      walk_.reset();
-      deadline_us_ = kNever;
+      give_up();
+      not_before_us_ = now.mono_us + kPauseAfterFailureUs;
       log::warn("snapshot failed zxid=0x{:x}: {}", completion.zxid.value, completion.error.message);
       return Event::kFailed;
   }

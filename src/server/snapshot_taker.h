@@ -15,8 +15,8 @@ class SnapshotTaker {
   explicit SnapshotTaker(ReplicaCore& core);
 
   // True when enough was logged since the last one (snapCount and snapSizeLimitInKb with their
-  // random halves) and none is being taken.
-  bool is_due() const;
+  // random halves) and none is being taken. After one that failed: not before a pause.
+  bool is_due(Now now) const;
   void start();    // a normal snapshot of core.database
   void install();  // the same, held back until publish()
   void publish();
@@ -30,11 +30,13 @@ class SnapshotTaker {
   enum class Event { kNone, kDurable, kPublished, kFailed };
   // Completions of others than the current snapshot give kNone. kDurable is given for installs
   // only.
-  Event on_completion(const storage::SnapshotCompletion& completion);
+  Event on_completion(const storage::SnapshotCompletion& completion, Now now);
 
  private:
   void begin();
   void draw_thresholds();
+  // The one begun will not come: what it would have held counts again for the next.
+  void give_up();
 
   ReplicaCore& core_;
   std::unique_ptr<state::SnapshotWalk> walk_;
@@ -44,6 +46,9 @@ class SnapshotTaker {
   int64_t deadline_us_ = kNever;
   uint64_t txns_threshold_ = 0;
   uint64_t bytes_threshold_ = 0;
+  uint64_t txns_held_ = 0;  // in the one begun, behind the one before
+  uint64_t bytes_held_ = 0;
+  int64_t not_before_us_ = 0;
 };
 
 }  // namespace zooid::server

@@ -73,6 +73,7 @@ Result<> LogReplay::replay_entry(const LogFileReader& reader, const LogFileName&
                                torn_->what, zxid.value));
   }
   ++txns_;
+  bytes_ += reader.txn().size();
   if (!required_.empty()) required_.erase(zxid);
   if (zxid > last) remember(zxid, reader.txn());
   return {};
@@ -129,24 +130,13 @@ Result<> LogReplay::cut(LogFileReader& reader, const LogFileName& log, uint64_t 
 }
 
 void LogReplay::remember(Zxid zxid, std::string_view txn) {
-  if (recent_max_ == 0) return;
-  if (recent_.size() < recent_max_) {
-    recent_.push_back({zxid, std::string(txn)});
-    return;
+  recent_.push_back({zxid, Bytes(txn)});
+  recent_bytes_ += txn.size();
+  while (recent_.size() > recent_bounds_.txns || recent_bytes_ > recent_bounds_.bytes) {
+    recent_bytes_ -= recent_.front().txn.size();
+    recent_.pop_front();
   }
-  Recent& oldest = recent_[recent_next_];
-  oldest.zxid = zxid;
-  oldest.txn.assign(txn);
-  recent_next_ = (recent_next_ + 1) % recent_max_;
-}
-
-std::deque<LoggedTxn> LogReplay::take_recent() {
-  std::deque<LoggedTxn> taken;
-  for (size_t i = 0; i < recent_.size(); ++i) {
-    const Recent& recent = recent_[(recent_next_ + i) % recent_.size()];
-    taken.push_back({recent.zxid, Bytes(recent.txn)});
-  }
-  return taken;
+  ASSERT(!recent_.empty() || recent_bytes_ == 0);
 }
 
 }  // namespace zooid::storage

@@ -14,19 +14,26 @@ namespace zooid::storage {
 
 class LogReplay {
  public:
+  // Which of the replayed transactions are kept: the newest ones within both bounds.
+  struct RecentBounds {
+    size_t txns;
+    size_t bytes;
+  };
   // Applies what is behind the database's last zxid to it.
   LogReplay(env::FileSystem& files, const std::string& directory, state::Database& database,
-            size_t recent_max)
-      : files_(files), directory_(directory), database_(database), recent_max_(recent_max) {}
+            RecentBounds recent_bounds)
+      : files_(files), directory_(directory), database_(database), recent_bounds_(recent_bounds) {}
 
   // Zxids that the log must hold: of newer snapshots that could not be read.
   void require(Zxid zxid) { required_.insert(zxid); }
   // Cuts a torn end. kCorrupt: damage, a gap, or not all that is required is there.
   Result<> run(const std::vector<LogFileName>& logs);
 
-  std::deque<LoggedTxn> take_recent();
+  std::deque<LoggedTxn> take_recent() { return std::move(recent_); }
   std::vector<std::string> take_notes() { return std::move(notes_); }
+  // Replayed so far.
   uint64_t txns() const { return txns_; }
+  uint64_t bytes() const { return bytes_; }
 
  private:
   Result<> replay_file(const LogFileName& log, bool is_last);
@@ -40,10 +47,11 @@ class LogReplay {
   env::FileSystem& files_;
   const std::string& directory_;
   state::Database& database_;
-  const size_t recent_max_;
+  const RecentBounds recent_bounds_;
   std::set<Zxid> required_;
   std::vector<std::string> notes_;
   uint64_t txns_ = 0;
+  uint64_t bytes_ = 0;
   // The newest file before the last one that ends in something else than padding. A server that
   // does not cut a torn end, as ZooKeeper does not, leaves that; so does damage to the last entry.
   struct TornFile {
@@ -53,13 +61,8 @@ class LogReplay {
   };
   std::optional<TornFile> torn_;
 
-  // A ring of the newest ones; its strings are used again and again.
-  struct Recent {
-    Zxid zxid;
-    std::string txn;
-  };
-  std::vector<Recent> recent_;
-  size_t recent_next_ = 0;
+  std::deque<LoggedTxn> recent_;
+  size_t recent_bytes_ = 0;
 };
 
 }  // namespace zooid::storage

@@ -48,7 +48,6 @@ class Recovery {
   std::vector<Zxid> unreadable_;  // snapshots newer than the one loaded
   std::string why_unreadable_;    // the newest of them
   bool has_snapshot_ = false;
-  uint64_t replayed_ = 0;
   Recovered recovered_;
 };
 
@@ -120,13 +119,15 @@ Result<> Recovery::refuse_log_without_snapshot() {
 }
 
 Result<> Recovery::replay() {
-  LogReplay replay(files_, log_directory_, *recovered_.database, options_.recent_max);
+  LogReplay replay(files_, log_directory_, *recovered_.database,
+                   {options_.recent_max, options_.recent_bytes_max});
   for (const Zxid zxid : unreadable_) replay.require(zxid);
   if (auto run = replay.run(logs_); !run) {
     if (!why_unreadable_.empty()) run.error().message += " (" + why_unreadable_ + ")";
     return run;
   }
-  replayed_ = replay.txns();
+  recovered_.replayed_txns = replay.txns();
+  recovered_.replayed_bytes = replay.bytes();
   recovered_.recent = replay.take_recent();
   for (std::string& note : replay.take_notes()) recovered_.notes.push_back(std::move(note));
   return {};
@@ -140,11 +141,13 @@ Result<> Recovery::settle_emptiness() {
     TRY(files_.remove(initialize_path_));
     TRY(files_.sync_directory(initialize_path_.substr(0, initialize_path_.rfind('/'))));
   }
-  if (has_snapshot_ || replayed_ > 0) return {};
+  recovered_.needs_snapshot = !has_snapshot_;
+  if (has_snapshot_ || recovered_.replayed_txns > 0) return {};
   recovered_.fresh = true;
   if (!is_initialized && !options_.auto_create) {
     MARK("storage.untrusted_emptiness");
     recovered_.last_logged = kZxidUntrusted;
+    recovered_.needs_snapshot = false;
   }
   return {};
 }

@@ -26,7 +26,8 @@ struct RecoveryOptions {
   bool trust_empty_snapshot = false;  // snapshot.trust.empty
   bool auto_create = true;            // db.autocreate
   size_t recent_max = 500;            // commitLogCount
-  bool is_ensemble_member = false;    // epoch files are read, and made if missing
+  size_t recent_bytes_max = 32u << 20;
+  bool is_ensemble_member = false;  // epoch files are read, and made if missing
 };
 
 struct LoggedTxn {
@@ -36,12 +37,20 @@ struct LoggedTxn {
 
 struct Recovered {
   std::unique_ptr<state::Database> database;  // snapshot and the whole log applied
-  Zxid last_logged;              // the database's last zxid; kZxidUntrusted for untrusted emptiness
-  Zxid snapshot_zxid;            // of the snapshot it began with
-  std::deque<LoggedTxn> recent;  // the newest transactions replayed, at most recent_max
+  Zxid last_logged;    // the database's last zxid; kZxidUntrusted for untrusted emptiness
+  Zxid snapshot_zxid;  // of the snapshot it began with
+  // The newest transactions replayed, at most recent_max and of recent_bytes_max bytes.
+  std::deque<LoggedTxn> recent;
+  // All that were replayed behind the snapshot. They count for the next one: a server that restarts
+  // often would never take any otherwise, and its logs would grow without end.
+  uint64_t replayed_txns = 0;
+  uint64_t replayed_bytes = 0;
   Epoch accepted_epoch = 0;
   Epoch current_epoch = 0;
-  bool fresh = false;  // there was neither snapshot nor log: snapshot.0 is to be written
+  bool fresh = false;  // there was neither snapshot nor log
+  // No snapshot was found, and the state may be trusted: one is to be written before the server
+  // goes on, for a log without any snapshot before it is refused.
+  bool needs_snapshot = false;
   // For people: a torn end that was cut (offset, entries dropped), skipped snapshots and why …
   std::vector<std::string> notes;
 };

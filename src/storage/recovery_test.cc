@@ -79,7 +79,32 @@ TEST_F(RecoveryTest, snapshot_and_log_give_the_state_and_the_newest_transactions
     EXPECT_EQ(result->recent[i].txn.view(), make_txn(result->recent[i].zxid).view());
   }
   EXPECT_EQ(recovered()->recent.size(), 4u);
+  EXPECT_EQ(result->replayed_txns, 4u);
+  EXPECT_EQ(result->replayed_bytes, 4 * make_txn(Zxid{4}).size());
   EXPECT_EQ(get(files, path("log.1")).size(), 100'000 + log_of({1, 2, 3, 4, 5}).size());
+}
+
+TEST_F(RecoveryTest, the_newest_transactions_are_kept_within_a_bound_of_bytes) {
+  put_snapshot(Zxid{0}, 0);
+  put(files, path("log.1"), log_of({1, 2, 3, 4, 5}, 1'000));
+  const size_t each = make_txn(Zxid{1}, 1'000).size();
+  EXPECT_EQ(recovered({.recent_bytes_max = 5 * each})->recent.size(), 5u);
+  auto result = recovered({.recent_bytes_max = 3 * each - 1});
+  ASSERT_EQ(result->recent.size(), 2u);
+  EXPECT_EQ(result->recent.front().zxid, Zxid{4});
+  EXPECT_EQ(result->replayed_txns, 5u);
+  EXPECT_TRUE(recovered({.recent_bytes_max = each - 1})->recent.empty());
+  EXPECT_TRUE(recovered({.recent_max = 0})->recent.empty());
+}
+
+TEST_F(RecoveryTest, a_log_that_is_trusted_without_a_snapshot_wants_one) {
+  put(files, path("log.1"), log_of({1, 2}));
+  auto result = recovered({.trust_empty_snapshot = true});
+  ASSERT_TRUE(result.has_value());
+  EXPECT_TRUE(result->needs_snapshot);
+  EXPECT_FALSE(result->fresh);
+  put_snapshot(Zxid{2}, 2);
+  EXPECT_FALSE(recovered()->needs_snapshot);
 }
 
 TEST_F(RecoveryTest, a_snapshot_beyond_the_log_needs_no_log_before_it) {

@@ -9,6 +9,8 @@
 
 namespace zooid::zab {
 
+inline constexpr size_t kTxnWindowBytesMax = 32u << 20;
+
 struct WindowTxn {
   Zxid zxid;
   Bytes txn;
@@ -17,7 +19,7 @@ struct WindowTxn {
 class TxnWindow {
  public:
   // Keeps at least the newest `count_min` transactions unless they pass `bytes_max`.
-  explicit TxnWindow(size_t count_min = 500, size_t bytes_max = 32u << 20)
+  explicit TxnWindow(size_t count_min = 500, size_t bytes_max = kTxnWindowBytesMax)
       : count_min_(count_min), bytes_max_(bytes_max) {}
 
   // Requires zxid greater than every one inside.
