@@ -17,7 +17,8 @@ struct Error {
     kRefused,   // the host answered that nothing listens there
     kTimeout,
     kClosed,  // the other side closed in good order
-    kConfig,  // a bad setting; message names file, line, value, expectation
+    kStopped,  // it was asked to end before it was done, and has changed nothing
+    kConfig,   // a bad setting; message names file, line, value, expectation
   };
   Kind kind = Kind::kOther;
   std::string message;

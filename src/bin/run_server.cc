@@ -87,7 +87,13 @@ int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
           posix::Signals& signals) {
   posix::EventLoop loop;
   const uint64_t seed = std::random_device{}() ^ static_cast<uint64_t>(loop.now().wall_ms);
-  auto opened = server::Server::open(config, {loop, files, loop, seed, &loop.waker()});
+  const server::World world{loop, files,         loop,
+                            seed, &loop.waker(), [&signals] { return signals.is_pending(); }};
+  auto opened = server::Server::open(config, world);
+  if (!opened && opened.error().kind == Error::Kind::kStopped) {
+    log::info("stopped by a signal before the data was read; nothing was changed");
+    return 0;
+  }
   if (!opened) {
     log::error("cannot start: {}", opened.error().message);
     return kExitCannotStart;

@@ -154,6 +154,8 @@ constexpr const char* kElsewhere[] = {
     "storage.log_damaged",
     "storage.log_damaged_before_last_file",
     "storage.log_reader_torn_file",
+    "storage.replay_stopped",
+    "storage.snapshot_load_stopped",
     "storage.torn_file_was_damaged",
     "storage.truncate_dropped",
     "storage.untrusted_emptiness",

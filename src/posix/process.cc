@@ -1,6 +1,7 @@
 #include "posix/process.h"
 
 #include <fmt/core.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -50,6 +51,11 @@ Signals::Signals(std::initializer_list<int> signals) {
 
 Signals::~Signals() {
   close(fd_);
+}
+
+bool Signals::is_pending() const {
+  pollfd wanted{.fd = fd_, .events = POLLIN, .revents = 0};
+  return poll(&wanted, 1, 0) == 1;
 }
 
 void Signals::attach(EventLoop& loop, std::function<void(int)> on_signal) {

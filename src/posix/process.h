@@ -32,8 +32,10 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  // `on_signal` is called on the loop's thread with the signal's number, once for each arrival
-  // (the system merges equal ones that wait).
+  // Has one arrived that nobody was told of yet? For work that is done before there is a loop.
+  bool is_pending() const;
+  // From then on `on_signal` is called on the loop's thread with the signal's number, once for each
+  // arrival (the system merges equal ones that wait).
   void attach(EventLoop& loop, std::function<void(int)> on_signal);
 
  private:

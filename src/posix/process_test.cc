@@ -26,6 +26,18 @@ TEST(Process, signals_arrive_on_the_loop) {
   EXPECT_THAT(seen, testing::ElementsAre(SIGUSR1, SIGUSR2));
 }
 
+TEST(Process, a_signal_is_noticed_before_there_is_a_loop) {
+  Signals signals({SIGUSR1});
+  EXPECT_FALSE(signals.is_pending());
+  kill(getpid(), SIGUSR1);
+  EXPECT_TRUE(signals.is_pending());
+  EventLoop loop;
+  std::vector<int> seen;
+  signals.attach(loop, [&](int signal) { seen.push_back(signal); });
+  run_until(loop, [&] { return seen.size() == 1; });
+  EXPECT_FALSE(signals.is_pending());
+}
+
 TEST(Process, the_open_files_limit_is_raised_to_its_maximum) {
   const DescriptorLimit lowered(100);
   const auto limit = raise_open_files_limit();

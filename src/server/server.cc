@@ -7,6 +7,30 @@
 namespace zooid::server {
 namespace {
 
+// A start that takes longer than this tells how far it is, and again after as long.
+constexpr int64_t kProgressEveryUs = 5'000'000;
+
+// Watches over a recovery: may it go on, and who waits for it is told how far it is.
+class RecoveryReport {
+ public:
+  explicit RecoveryReport(const World& world)
+      : world_(world), told_at_us_(world.clock.instant_us()) {}
+
+  bool operator()(const storage::RecoveryProgress& progress) {
+    const int64_t now_us = world_.clock.instant_us();
+    if (now_us - told_at_us_ >= kProgressEveryUs) {
+      told_at_us_ = now_us;
+      log::info("recovery: {} of {} MB of the {} read", progress.read_bytes >> 20,
+                progress.total_bytes >> 20, progress.what);
+    }
+    return !world_.is_end_wanted || !world_.is_end_wanted();
+  }
+
+ private:
+  const World& world_;
+  int64_t told_at_us_;
+};
+
 // Somebody listening on a port of ours is most likely a server that still runs on this directory.
 Result<> check_ports_free(const config::ServerConfig& config, env::Network& network) {
   if (!config.is_ensemble()) return {};
@@ -48,6 +72,7 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
   options.recent_max = static_cast<size_t>(config.commit_log_count);
   options.recent_bytes_max = zab::kTxnWindowBytesMax;
   options.is_ensemble_member = config.is_ensemble();
+  options.watch = RecoveryReport(world);
   TRY_VALUE(recovered, storage::recover(world.files, directories, options));
   for (const std::string& note : recovered.notes) log::warn("recovery: {}", note);
   log::info("data recovered zxid=0x{:x} snapshot=0x{:x} nodes={} sessions={} epoch={}/{}",
@@ -61,7 +86,7 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
   }
   server->replica_ = std::make_unique<Replica>(config, world.network, world.files, world.clock,
                                                world.seed, world.waker, std::move(recovered));
-  if (needs_snapshot) TRY(server->write_first_snapshot());
+  if (needs_snapshot) TRY(server->write_first_snapshot(world));
   server->shard_ = std::make_unique<Shard>(0, config, world.network, world.clock, world.seed + 1,
                                            server->replica_->inbox());
   server->replica_->add_shard(0, server->shard_->inbox());
@@ -70,7 +95,7 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
 
 Server::~Server() = default;
 
-Result<> Server::write_first_snapshot() {
+Result<> Server::write_first_snapshot(const World& world) {
   storage::SnapshotWorker& worker = replica_->snapshot_worker();
   constexpr uint64_t kFirstId = 0;  // SnapshotTaker counts from 1
   ReplicaCore& core = replica_->core_for_start();
@@ -82,6 +107,9 @@ Result<> Server::write_first_snapshot() {
     is_complete = walk.step(bytes);
     worker.submit(storage::SnapshotChunk{kFirstId, std::move(bytes)});
     while (worker.step()) {
+    }
+    if (world.is_end_wanted && world.is_end_wanted()) {
+      return fail(Error::Kind::kStopped, "writing the first snapshot was stopped");
     }
   }
   // As ZooKeeper writes it: the digest of an empty database is none.

@@ -2,6 +2,7 @@
 // thread and owns no loop: placement (bin/, sim/) does.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "server/replica.h"
@@ -15,12 +16,14 @@ struct World {
   const env::Clock& clock;
   uint64_t seed = 0;
   env::Waker* waker = nullptr;  // of the loop that runs the workers; null if it polls
+  // Asked at least every few ms while Server::open() reads the data: is the process to end?
+  std::function<bool()> is_end_wanted = {};
 };
 
 class Server {
  public:
   // Prepares and locks the directories, recovers the data, tells what was found. Blocks. `config`
-  // must outlive the server.
+  // must outlive the server. kStopped: the end was wanted before the data was read.
   static Result<std::unique_ptr<Server>> open(const config::ServerConfig& config, World world);
   ~Server();
 
@@ -42,7 +45,7 @@ class Server {
   Server() = default;
   // A log without any snapshot before it is refused at the next start, by ZooKeeper, too: a fresh
   // server begins with one, and so does one that was told to trust such a log.
-  Result<> write_first_snapshot();
+  Result<> write_first_snapshot(const World& world);
 
   std::vector<std::unique_ptr<env::DirectoryLock>> locks_;
   std::unique_ptr<Replica> replica_;

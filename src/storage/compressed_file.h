@@ -61,6 +61,8 @@ class CompressedReader {
   // The next bytes, valid until the next call; empty at the end. kCorrupt: not such a stream, or it
   // ends before its end.
   Result<std::string_view> read();
+  // So much of the file was read.
+  uint64_t file_position() const { return offset_; }
 
  private:
   Result<std::string_view> read_plain();

@@ -32,7 +32,12 @@ Result<> LogReplay::run(const std::vector<LogFileName>& logs) {
   const Zxid begin = database_.last_zxid();
   size_t start = 0;
   while (start + 1 < logs.size() && logs[start + 1].zxid <= begin.next()) ++start;
-  for (size_t i = start; i < logs.size(); ++i) TRY(replay_file(logs[i], i + 1 == logs.size()));
+  for (size_t i = start; i < logs.size(); ++i) progress_.total_bytes += logs[i].size;
+  uint64_t read_bytes = 0;
+  for (size_t i = start; i < logs.size(); ++i) {
+    TRY(replay_file(logs[i], read_bytes, i + 1 == logs.size()));
+    read_bytes += logs[i].size;
+  }
   ASSERT(database_.last_zxid() >= begin);
   required_.erase(required_.begin(), required_.upper_bound(begin));
   if (required_.empty()) return {};
@@ -44,13 +49,23 @@ Result<> LogReplay::run(const std::vector<LogFileName>& logs) {
                   directory_, required_.begin()->value, begin.value));
 }
 
-Result<> LogReplay::replay_file(const LogFileName& log, bool is_last) {
+// `before`: bytes of the files before this one.
+Result<> LogReplay::replay_file(const LogFileName& log, uint64_t before, bool is_last) {
   TRY_VALUE(reader, LogFileReader::open(files_, directory_ + "/" + log.name));
   while (true) {
     TRY_VALUE(is_entry, reader.next());
     if (!is_entry) return judge_end(reader, log, is_last);
     TRY(replay_entry(reader, log));
+    TRY(tell_progress(before + reader.entry_end()));
   }
+}
+
+Result<> LogReplay::tell_progress(uint64_t read_bytes) {
+  if (read_bytes - progress_.read_bytes < kRecoverySliceBytes) return {};
+  progress_.read_bytes = read_bytes;
+  if (!options_.watch || options_.watch(progress_)) return {};
+  MARK("storage.replay_stopped");
+  return fail(Error::Kind::kStopped, directory_ + ": replaying the log was stopped");
 }
 
 Result<> LogReplay::replay_entry(const LogFileReader& reader, const LogFileName& log) {
@@ -132,7 +147,7 @@ Result<> LogReplay::cut(LogFileReader& reader, const LogFileName& log, uint64_t 
 void LogReplay::remember(Zxid zxid, std::string_view txn) {
   recent_.push_back({zxid, Bytes(txn)});
   recent_bytes_ += txn.size();
-  while (recent_.size() > recent_bounds_.txns || recent_bytes_ > recent_bounds_.bytes) {
+  while (recent_.size() > options_.recent_max || recent_bytes_ > options_.recent_bytes_max) {
     recent_bytes_ -= recent_.front().txn.size();
     recent_.pop_front();
   }

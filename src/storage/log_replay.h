@@ -14,19 +14,15 @@ namespace zooid::storage {
 
 class LogReplay {
  public:
-  // Which of the replayed transactions are kept: the newest ones within both bounds.
-  struct RecentBounds {
-    size_t txns;
-    size_t bytes;
-  };
-  // Applies what is behind the database's last zxid to it.
+  // Applies what is behind the database's last zxid to it. All must outlive the replay.
   LogReplay(env::FileSystem& files, const std::string& directory, state::Database& database,
-            RecentBounds recent_bounds)
-      : files_(files), directory_(directory), database_(database), recent_bounds_(recent_bounds) {}
+            const RecoveryOptions& options)
+      : files_(files), directory_(directory), database_(database), options_(options) {}
 
   // Zxids that the log must hold: of newer snapshots that could not be read.
   void require(Zxid zxid) { required_.insert(zxid); }
-  // Cuts a torn end. kCorrupt: damage, a gap, or not all that is required is there.
+  // Cuts a torn end. kCorrupt: damage, a gap, or not all that is required is there. kStopped: by
+  // the options' watch.
   Result<> run(const std::vector<LogFileName>& logs);
 
   std::deque<LoggedTxn> take_recent() { return std::move(recent_); }
@@ -36,10 +32,11 @@ class LogReplay {
   uint64_t bytes() const { return bytes_; }
 
  private:
-  Result<> replay_file(const LogFileName& log, bool is_last);
+  Result<> replay_file(const LogFileName& log, uint64_t before, bool is_last);
   Result<> replay_entry(const LogFileReader& reader, const LogFileName& log);
   Result<> judge_end(LogFileReader& reader, const LogFileName& log, bool is_last);
   Result<> cut(LogFileReader& reader, const LogFileName& log, uint64_t entries);
+  Result<> tell_progress(uint64_t read_bytes);
   void remember(Zxid zxid, std::string_view txn);
   std::unexpected<Error> damaged(const LogFileName& log, uint64_t offset,
                                  std::string_view what) const;
@@ -47,11 +44,12 @@ class LogReplay {
   env::FileSystem& files_;
   const std::string& directory_;
   state::Database& database_;
-  const RecentBounds recent_bounds_;
+  const RecoveryOptions& options_;
   std::set<Zxid> required_;
   std::vector<std::string> notes_;
   uint64_t txns_ = 0;
   uint64_t bytes_ = 0;
+  RecoveryProgress progress_{"log", 0, 0};
   // The newest file before the last one that ends in something else than padding. A server that
   // does not cut a torn end, as ZooKeeper does not, leaves that; so does damage to the last entry.
   struct TornFile {

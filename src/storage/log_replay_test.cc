@@ -11,10 +11,11 @@ class LogReplayTest : public Store {
     for (int64_t zxid = 1; zxid <= 5; ++zxid) database.apply(make_create(Zxid{zxid}), nullptr);
   }
   Result<> replay() {
-    LogReplay replay(files, kVersion2, database, 100);
+    LogReplay replay(files, kVersion2, database, options);
     return replay.run(*list_log_files(files, kVersion2));
   }
   state::Database database;  // as a snapshot of 5 gives it
+  RecoveryOptions options;
 };
 
 TEST_F(LogReplayTest, a_file_that_ends_before_the_snapshot_is_not_read) {

@@ -81,7 +81,9 @@ Result<> Recovery::load_snapshot() {
     TRY_VALUE(is_whole, looks_whole(files_, path, *name));
     Result<std::unique_ptr<state::Database>> loaded =
         fail(Error::Kind::kCorrupt, path + ": the file is not whole");
-    if (is_whole) loaded = load_snapshot_file(files_, path, *name, options_.database);
+    if (is_whole) {
+      loaded = load_snapshot_file(files_, path, *name, options_.database, options_.watch);
+    }
     if (loaded) {
       recovered_.database = std::move(*loaded);
       recovered_.snapshot_zxid = snapshot.zxid;
@@ -119,8 +121,7 @@ Result<> Recovery::refuse_log_without_snapshot() {
 }
 
 Result<> Recovery::replay() {
-  LogReplay replay(files_, log_directory_, *recovered_.database,
-                   {options_.recent_max, options_.recent_bytes_max});
+  LogReplay replay(files_, log_directory_, *recovered_.database, options_);
   for (const Zxid zxid : unreadable_) replay.require(zxid);
   if (auto run = replay.run(logs_); !run) {
     if (!why_unreadable_.empty()) run.error().message += " (" + why_unreadable_ + ")";

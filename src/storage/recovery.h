@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,16 @@ struct Directories {
   std::string own() const { return data + "/zooid"; }  // rule 15
 };
 
+// How far a recovery is. What it reads is a snapshot first, then the log behind it.
+struct RecoveryProgress {
+  const char* what;  // "snapshot", "log"
+  uint64_t read_bytes;
+  uint64_t total_bytes;
+};
+// Asked after each slice of reading, which is about kRecoverySliceBytes long: is it to go on?
+using RecoveryWatch = std::function<bool(const RecoveryProgress&)>;
+inline constexpr uint64_t kRecoverySliceBytes = 1u << 20;
+
 struct RecoveryOptions {
   state::DatabaseOptions database;
   bool trust_empty_snapshot = false;  // snapshot.trust.empty
@@ -28,6 +39,7 @@ struct RecoveryOptions {
   size_t recent_max = 500;            // commitLogCount
   size_t recent_bytes_max = 32u << 20;
   bool is_ensemble_member = false;  // epoch files are read, and made if missing
+  RecoveryWatch watch;              // none: it goes on to its end
 };
 
 struct LoggedTxn {
@@ -55,7 +67,8 @@ struct Recovered {
   std::vector<std::string> notes;
 };
 
-// Cuts a torn last batch (so the log worker can go on). Errors: kCorrupt with file and offset.
+// Cuts a torn last batch (so the log worker can go on). Errors: kCorrupt with file and offset;
+// kStopped if the watch ended it.
 Result<Recovered> recover(env::FileSystem& files, const Directories& directories,
                           const RecoveryOptions& options);
 

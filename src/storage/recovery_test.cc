@@ -97,6 +97,38 @@ TEST_F(RecoveryTest, the_newest_transactions_are_kept_within_a_bound_of_bytes) {
   EXPECT_TRUE(recovered({.recent_max = 0})->recent.empty());
 }
 
+// Each slice is asked for; what is stopped has changed nothing, a torn end included.
+TEST_F(RecoveryTest, a_long_recovery_tells_how_far_it_is_and_can_be_stopped) {
+  constexpr size_t kDataBytes = 300'000;
+  state::Database database;
+  for (int64_t i = 1; i <= 10; ++i) database.apply(make_create(Zxid{i}, kDataBytes), nullptr);
+  auto file = files.open(path("snapshot.a"), env::OpenMode::kTruncate);
+  SnapshotFileWriter writer(**file, Compression::kNone);
+  ASSERT_TRUE(writer.begin() && writer.append(txns::snapshot_of(database)) && writer.finish({}));
+  const std::string log = log_of({11, 12, 13, 14, 15, 16, 17, 18, 19, 20}, kDataBytes) + "torn";
+  put(files, path("log.b"), log);
+  std::vector<std::string> told;
+  RecoveryOptions options;
+  size_t slices_max = SIZE_MAX;
+  options.watch = [&](const RecoveryProgress& progress) {
+    EXPECT_LT(progress.read_bytes, progress.total_bytes);
+    EXPECT_GT(progress.read_bytes, (3u << 20) / 4);
+    told.emplace_back(progress.what);
+    return told.size() < slices_max;
+  };
+  for (slices_max = 1; slices_max <= 4; ++slices_max) {
+    told.clear();
+    const auto stopped = recovered(options);
+    ASSERT_FALSE(stopped.has_value());
+    EXPECT_EQ(stopped.error().kind, Error::Kind::kStopped);
+    EXPECT_EQ(get(files, path("log.b")), log);
+  }
+  told.clear();
+  ASSERT_TRUE(recovered(options).has_value());
+  EXPECT_EQ(told, (Lines{"snapshot", "snapshot", "log", "log"}));
+  EXPECT_EQ(get(files, path("log.b")).size(), log.size() - 4);
+}
+
 TEST_F(RecoveryTest, a_log_that_is_trusted_without_a_snapshot_wants_one) {
   put(files, path("log.1"), log_of({1, 2}));
   auto result = recovered({.trust_empty_snapshot = true});

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/assert.h"
+#include "base/mark.h"
 #include "wire/fixed_bytes.h"
 #include "wire/snapshot_stream.h"
 
@@ -133,15 +134,21 @@ namespace {
 // Reads one snapshot file into a database.
 class SnapshotLoad {
  public:
-  SnapshotLoad(std::unique_ptr<env::File> file, const std::string& path, Compression compression,
-               state::Database& database)
-      : path_(path), in_(std::move(file), path, compression), database_(database) {}
+  // `file_bytes`: the file's length.
+  SnapshotLoad(std::unique_ptr<env::File> file, uint64_t file_bytes, const std::string& path,
+               Compression compression, state::Database& database, const RecoveryWatch& watch)
+      : path_(path),
+        in_(std::move(file), path, compression),
+        database_(database),
+        watch_(watch),
+        progress_{"snapshot", 0, file_bytes} {}
   Result<SnapshotTrailer> run();
 
  private:
   Result<> read_header();
   Result<> read_body();
   Result<bool> load_records();
+  Result<> tell_progress();
   Result<std::string> read_rest();
   Result<SnapshotTrailer> read_trailer(std::string_view rest);
   Result<> check_seal(std::string_view& rest);
@@ -152,6 +159,8 @@ class SnapshotLoad {
   const std::string& path_;
   CompressedReader in_;
   state::Database& database_;
+  const RecoveryWatch& watch_;
+  RecoveryProgress progress_;
   wire::SnapshotDecoder decoder_{kBufferBytesMax};
   std::string_view chunk_;  // read last
   uint32_t checksum_ = 1;
@@ -193,10 +202,19 @@ Result<> SnapshotLoad::read_body() {
     checksum_ = add_to_checksum(checksum_, chunk_.substr(0, covered));
     offset_ += covered;
     if (is_complete) return {};
+    TRY(tell_progress());
     TRY_VALUE(chunk, in_.read());
     if (chunk.empty()) return corrupt("the file ends before the end of its nodes");
     chunk_ = chunk;
   }
+}
+
+Result<> SnapshotLoad::tell_progress() {
+  if (in_.file_position() - progress_.read_bytes < kRecoverySliceBytes) return {};
+  progress_.read_bytes = in_.file_position();
+  if (!watch_ || watch_(progress_)) return {};
+  MARK("storage.snapshot_load_stopped");
+  return fail(Error::Kind::kStopped, path_ + ": loading the snapshot was stopped");
 }
 
 Result<std::string> SnapshotLoad::read_rest() {
@@ -262,10 +280,13 @@ Result<SnapshotTrailer> SnapshotLoad::run() {
 Result<std::unique_ptr<state::Database>> load_snapshot_file(env::FileSystem& files,
                                                             const std::string& path,
                                                             const ParsedSnapshotName& name,
-                                                            const state::DatabaseOptions& options) {
+                                                            const state::DatabaseOptions& options,
+                                                            const RecoveryWatch& watch) {
   TRY_VALUE(file, files.open(path, env::OpenMode::kRead));
+  TRY_VALUE(file_bytes, file->size());
   auto database = std::make_unique<state::Database>(options);
-  TRY_VALUE(trailer, SnapshotLoad(std::move(file), path, name.compression, *database).run());
+  SnapshotLoad load(std::move(file), file_bytes, path, name.compression, *database, watch);
+  TRY_VALUE(trailer, load.run());
   // The name counts, not the last zxid section: transactions behind the name are replayed.
   database->finish_load(name.zxid);
   // A digest of before the snapshot's beginning is none: the file holds a leader's state as it was

@@ -19,6 +19,7 @@
 #include "env/file_system.h"
 #include "state/database.h"
 #include "storage/compressed_file.h"
+#include "storage/recovery.h"
 #include "storage/snapshot_worker.h"
 
 namespace zooid::storage {
@@ -67,10 +68,12 @@ class SnapshotFileWriter {
 Result<bool> looks_whole(env::FileSystem& files, const std::string& path,
                          const ParsedSnapshotName& name);
 
-// The database in a snapshot file, its zxid that of the name. kCorrupt: torn or damaged.
+// The database in a snapshot file, its zxid that of the name. kCorrupt: torn or damaged; kStopped:
+// the watch ended it.
 Result<std::unique_ptr<state::Database>> load_snapshot_file(env::FileSystem& files,
                                                             const std::string& path,
                                                             const ParsedSnapshotName& name,
-                                                            const state::DatabaseOptions& options);
+                                                            const state::DatabaseOptions& options,
+                                                            const RecoveryWatch& watch = {});
 
 }  // namespace zooid::storage
