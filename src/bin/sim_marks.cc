@@ -54,9 +54,10 @@ constexpr const char* kSimulated[] = {
     "reaper.node_due",
     "replica.noticed_pause",
     "replica.reload_between_roles",
-    "replica.space_again",
     "replica.stale_completion",
     "replica.state_cannot_be_read",
+    "replica.still_cannot_write",
+    "replica.writes_again",
     "sim.damage_refused",
     "storage.append_dropped",
     "storage.append_failed",
@@ -75,6 +76,7 @@ constexpr const char* kSimulated[] = {
     "storage.snapshot_passed_over",
     "storage.snapshot_temporary_kept",
     "storage.torn_end_cut",
+    "storage.write_trial_failed",
     "wall_clock.jump",
 };
 

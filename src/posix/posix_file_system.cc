@@ -59,9 +59,22 @@ std::string no_space_message(const std::string& path, const char* action, int er
   return message;
 }
 
+// Who may and who wants to.
+std::string not_permitted_message(const std::string& path, const char* action, int error_number) {
+  std::string message = fmt::format("{}: {}: {}", path, action, std::strerror(error_number));
+  struct stat status{};
+  const std::string there = access(path.c_str(), F_OK) == 0 ? path : parent_of(path);
+  if (stat(there.c_str(), &status) != 0) return message;
+  return message + fmt::format(" ({} belongs to user {}, mode {:o}; this process is user {})",
+                               there, status.st_uid, status.st_mode & 07777, geteuid());
+}
+
 std::unexpected<Error> io_failure(const std::string& path, const char* action, int error_number) {
   if (error_number == ENOSPC || error_number == EDQUOT) {
     return fail(Error::Kind::kNoSpace, no_space_message(path, action, error_number));
+  }
+  if (error_number == EACCES || error_number == EPERM) {
+    return fail(not_permitted_message(path, action, error_number));
   }
   const bool is_missing = error_number == ENOENT || error_number == ENOTDIR;
   return fail(is_missing ? Error::Kind::kNotFound : Error::Kind::kOther,

@@ -20,12 +20,12 @@ class DataFiles : public ::testing::Test {
   void begin(const std::function<void(config::ServerConfig&)>& adjust) {
     log::set_sink([](log::Level, std::string_view) {});
     ensemble.emplace(1, 1'000, adjust);
-    ensemble->run_for_ms(100);
+    ensemble->run_for_ms(200);
   }
   // Each at a time, by a client of its own.
-  void create(int count) {
+  void create(int count, const std::string& host = "server1") {
     ScenarioClient client(ensemble->client_host("A"), "A", names_, [](const std::string&) {});
-    client.connect("server1", {.timeout_ms = 20'000});
+    client.connect(host, {.timeout_ms = 20'000});
     ensemble->run_for_ms(20);
     for (int i = 0; i < count; ++i) {
       std::string body;
@@ -83,6 +83,35 @@ TEST_F(DataFiles, trust_in_a_log_without_a_snapshot_is_needed_for_one_start_only
     EXPECT_EQ((*opened)->replica().core().database->last_zxid(), last);
     EXPECT_EQ((*opened)->replica().core().txns_since_snapshot, 0u);
     EXPECT_EQ(snapshots().front().zxid, last);
+  }
+}
+
+// Rule 30. It has the highest id, so that it would win each election that it takes part in.
+TEST_F(DataFiles, a_server_that_cannot_write_leads_nobody_until_it_can) {
+  log::set_sink([](log::Level, std::string_view) {});
+  using Kind = env::MemoryFileSystem::Operation::Kind;
+  for (const Kind failing : {Kind::kCreate, Kind::kWrite}) {
+    ensemble.emplace(3, 1'000);
+    ensemble->run_for_ms(1'000);
+    ScenarioServer& mute = *ensemble->find(3);
+    ASSERT_TRUE(mute.state().starts_with("leading"));
+    mute.files().set_fault([&](const env::MemoryFileSystem::Operation& operation) {
+      return operation.kind == failing
+                 ? std::optional(Error{Error::Kind::kOther, "read-only file system"})
+                 : std::nullopt;
+    });
+    create(1, "server3");
+    ensemble->run_for_ms(2'000);
+    const std::string leads = ensemble->find(2)->state();
+    EXPECT_TRUE(leads.starts_with("leading 2:")) << leads;
+    ensemble->run_for_ms(30'000);
+    EXPECT_EQ(ensemble->find(2)->state(), leads);  // in the same epoch
+    EXPECT_TRUE(mute.state().starts_with("not leading")) << mute.state();
+    mute.files().set_fault({});
+    create(3, "server2");
+    ensemble->run_for_ms(5'000);
+    EXPECT_EQ(mute.state().substr(3), ensemble->find(1)->state().substr(3));
+    EXPECT_GE(mute.state(), "not leading 2:4");
   }
 }
 

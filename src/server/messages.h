@@ -134,7 +134,8 @@ struct Serving {
   std::string mode;  // standalone, leader, follower, read-only
   bool read_only = false;
 };
-// No quorum, or out of space: every client connection is closed; four-letter words still work.
+// No quorum, or nothing can be written: every client connection is closed; four-letter words still
+// work.
 struct NotServing {
   std::string reason;
 };
@@ -143,7 +144,7 @@ struct NotServing {
 struct ReplicaFacts {
   std::string mode;  // standalone, leader, follower; empty when not serving
   bool serving = false;
-  std::string trouble;     // "out of space on / (mount), 0 of … bytes free", or why not serving
+  std::string trouble;     // why it takes part in nothing: what cannot be written
   std::string peer_state;  // "leading - broadcast", … as zk_peer_state; empty on standalone
   int64_t server_id = 0;
   Zxid last_zxid;

@@ -10,9 +10,8 @@
 namespace zooid::server {
 namespace {
 
-constexpr int64_t kSpaceRetryUs = 3'000'000;
-// Free bytes wanted before a server that was out of space tries again: one log batch.
-constexpr uint64_t kSpaceWantedBytes = 4u << 20;
+// A server that cannot write tries so often whether it can again.
+constexpr int64_t kTryWritingEveryUs = 3'000'000;
 
 }  // namespace
 
@@ -76,9 +75,9 @@ void Replica::on_batch(Now now) {
   inbox_.take_all(messages_);
   for (ToReplica& message : messages_) handle(message, now);
 
-  if (auto* space = std::get_if<OutOfSpace>(&role_);
-      space != nullptr && now.mono_us >= space->retry_at_us) {
-    retry_after_out_of_space(now);
+  if (auto* mute = std::get_if<CannotWrite>(&role_);
+      mute != nullptr && now.mono_us >= mute->try_at_us) {
+    try_writing(*mute);
   }
   if (links_ != nullptr) links_->on_batch(now);
   if (election_ && now.mono_us >= election_->next_deadline()) {
@@ -105,8 +104,8 @@ int64_t Replica::next_deadline() const {
   int64_t deadline = std::min(snapshot_taker_.next_deadline(), purge_at_us_);
   if (links_ != nullptr) deadline = std::min(deadline, links_->next_deadline());
   if (election_) deadline = std::min(deadline, election_->next_deadline());
-  if (const auto* space = std::get_if<OutOfSpace>(&role_)) {
-    deadline = std::min(deadline, space->retry_at_us);
+  if (const auto* mute = std::get_if<CannotWrite>(&role_)) {
+    deadline = std::min(deadline, mute->try_at_us);
   }
   if (const auto* looking = std::get_if<Looking>(&role_)) {
     deadline = std::min(deadline, looking->read_only_at_us);
@@ -179,6 +178,8 @@ void Replica::handle(storage::LogCompletion& completion, Now now) {
     }
   } else if (auto* failed = std::get_if<storage::LogFailed>(&completion)) {
     on_log_failed(*failed, now);
+  } else if (auto* writable = std::get_if<storage::LogWritable>(&completion)) {
+    on_writing_tried(*writable, now);
   }
 }
 
@@ -218,23 +219,34 @@ void Replica::begin_role_if_ready(Now now) {
 }
 
 void Replica::on_log_failed(const storage::LogFailed& failed, Now now) {
-  log::error("{}", failed.error.message);
+  log::error("nothing can be logged, so this server takes part in nothing until it can again: {}",
+             failed.error.message);
   end_role(failed.error.message, now);
-  role_ = OutOfSpace{failed.error.message, now.mono_us + kSpaceRetryUs};
+  role_ = CannotWrite{failed.error.message, now.mono_us + kTryWritingEveryUs};
 }
 
-void Replica::retry_after_out_of_space(Now now) {
-  auto& space = std::get<OutOfSpace>(role_);
-  const auto free = core_.files.space(core_.directories.log_version2());
-  if (free && free->free_bytes < kSpaceWantedBytes) {
-    space.retry_at_us = now.mono_us + kSpaceRetryUs;
+void Replica::try_writing(CannotWrite& role) {
+  role.try_at_us = kNever;
+  core_.log.submit(storage::TryWriting{core_.incarnation});
+}
+
+void Replica::on_writing_tried(const storage::LogWritable& writable, Now now) {
+  auto* mute = std::get_if<CannotWrite>(&role_);
+  if (mute == nullptr) return;
+  if (writable.trouble) {
+    MARK("replica.still_cannot_write");
+    if (mute->trouble != writable.trouble->message) {
+      log::warn("still nothing can be logged: {}", writable.trouble->message);
+    }
+    mute->trouble = writable.trouble->message;
+    mute->try_at_us = now.mono_us + kTryWritingEveryUs;
     return;
   }
-  MARK("replica.space_again");
-  log::info("space again: rejoining");
+  MARK("replica.writes_again");
+  log::info("the log can be written again: rejoining");
   // A new incarnation: the log worker drops everything of the failed one.
   core_.incarnation.value += 1;
-  await_workers(std::string(space.trouble));
+  await_workers(std::string(mute->trouble));
 }
 
 void Replica::end_role(const std::string& why, Now now) {
@@ -408,7 +420,7 @@ void Replica::inspect(const Inspect& request, Now now) {
   facts->sync_us_max = figures.sync_us_max;
   facts->fsync_threshold_exceeded = figures.slow_syncs;
   with_role([&](auto& role) { role.add_facts(*facts, now); });
-  if (const auto* space = std::get_if<OutOfSpace>(&role_)) facts->trouble = space->trouble;
+  if (const auto* mute = std::get_if<CannotWrite>(&role_)) facts->trouble = mute->trouble;
   if (core_.config.is_ensemble()) {
     facts->quorum_size = static_cast<int32_t>(membership_.voters().size());
     facts->membership_text = membership_.text();

@@ -82,13 +82,14 @@ class Replica : public env::Worker,
     bool log_ready = false;
     bool snapshots_ready = false;
   };
-  // The disk is full (rule 30).
-  struct OutOfSpace {
+  // The log cannot be written: the disk is full, or the file system takes no writes any more (rule
+  // 30). Part of no quorum until the log worker has found out that it can write again.
+  struct CannotWrite {
     std::string trouble;
-    int64_t retry_at_us = 0;
+    int64_t try_at_us = 0;  // kNever: the log worker is at it
   };
   struct Stopped {};
-  using Role = std::variant<Waiting, Looking, OutOfSpace, Stopped, std::unique_ptr<StandaloneRole>,
+  using Role = std::variant<Waiting, Looking, CannotWrite, Stopped, std::unique_ptr<StandaloneRole>,
                             std::unique_ptr<LeaderRole>, std::unique_ptr<FollowerRole>>;
 
   // Calls f with the serving role, if there is one.
@@ -110,7 +111,8 @@ class Replica : public env::Worker,
   void put_foreign_snapshots_aside();
   void on_unreadable_state(const Error& error, std::string why);
   void on_log_failed(const storage::LogFailed& failed, Now now);
-  void retry_after_out_of_space(Now now);
+  void try_writing(CannotWrite& role);
+  void on_writing_tried(const storage::LogWritable& writable, Now now);
   void serve_read_only_if_due(Now now);
   void carry_out(zab::ElectionEffects& effects, Now now);
   void start_role(const zab::Decision& decision, Now now);

@@ -63,6 +63,7 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
     server->locks_.push_back(std::move(lock));
   }
   TRY(check_ports_free(config, world.network));
+  TRY(storage::clean_directories(world.files, directories));
 
   storage::RecoveryOptions options;
   options.database.digest_enabled = config.digest_enabled;

@@ -1,6 +1,9 @@
 #include "storage/log_appender.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <set>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -8,11 +11,14 @@
 #include "base/planted_bug.h"
 #include "storage/log_file.h"
 #include "storage/log_reader.h"
+#include "storage/write_trial.h"
 
 namespace zooid::storage {
 namespace {
 
 constexpr uint64_t kFillStepBytes = 1u << 20;
+// Free bytes wanted before a full disk is tried again: one batch.
+constexpr uint64_t kSpaceWantedBytes = kLogBatchBytesMax;
 
 }  // namespace
 
@@ -155,6 +161,21 @@ Result<Zxid> LogAppender::truncate(Zxid to) {
     logs.pop_back();
   }
   return Zxid{0};
+}
+
+Result<> LogAppender::try_writing() {
+  TRY(undo());
+  for (const std::string& directory :
+       std::set<std::string>{options_.log_directory, options_.snapshot_directory}) {
+    const auto space = files_.space(directory);
+    if (space && space->free_bytes < kSpaceWantedBytes) {
+      return fail(Error::Kind::kNoSpace,
+                  fmt::format("{}: no space left ({} has {} of {} bytes free)", directory,
+                              space->mount, space->free_bytes, space->total_bytes));
+    }
+    TRY(storage::try_writing(files_, directory));
+  }
+  return {};
 }
 
 // False if nothing of the file is to be kept.

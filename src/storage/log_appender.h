@@ -35,6 +35,9 @@ class LogAppender {
   // append finds a file that need not grow. Failing is not an error: appends get by without.
   void fill_ahead(bool and_sync);
 
+  // Undoes what a failed append left, and sees whether new files can be written.
+  Result<> try_writing();
+
   // Set when a sync failed: nobody knows what is on disk, the process must end.
   const std::optional<Error>& sync_failure() const { return sync_failure_; }
   // Duration of the last append's sync, if the options have a clock.

@@ -77,6 +77,7 @@ struct LogWorker::Parts {
   void carry_out(RollLog&) { appender.roll(); }
   void carry_out(WriteEpoch& request);
   void carry_out(LogBarrier& request);
+  void carry_out(TryWriting& request);
   void fail_role(Incarnation of, const Error& error);
   void count_batch();
   void die(const Error& error);
@@ -243,6 +244,13 @@ void LogWorker::Parts::carry_out(LogBarrier& request) {
   role = request.role;
   has_failed = false;
   completions.on_log_completion(LogBarrierPassed{request.role, last});
+}
+
+void LogWorker::Parts::carry_out(TryWriting& request) {
+  auto writable = appender.try_writing();
+  if (appender.sync_failure()) return;  // step() ends the process
+  completions.on_log_completion(LogWritable{
+      request.role, writable ? std::nullopt : std::optional(std::move(writable).error())});
 }
 
 }  // namespace zooid::storage

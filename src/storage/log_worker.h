@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -47,7 +48,12 @@ struct WriteEpoch {
 struct LogBarrier {
   Incarnation role;  // the new one; appends of other incarnations are dropped from now on
 };
-using LogRequest = std::variant<AppendTxn, TruncateLog, RollLog, WriteEpoch, LogBarrier>;
+// Is writing possible (again)? Carried out for a role that failed, too. Answered by LogWritable.
+struct TryWriting {
+  Incarnation role;
+};
+using LogRequest =
+    std::variant<AppendTxn, TruncateLog, RollLog, WriteEpoch, LogBarrier, TryWriting>;
 
 struct LogSynced {  // everything up to and including zxid is durable
   Incarnation role;
@@ -74,8 +80,12 @@ struct LogFailed {
   Zxid last_durable;
   Error error;  // kNoSpace when the disk is full: message names mount and bytes
 };
+struct LogWritable {
+  Incarnation role;
+  std::optional<Error> trouble;  // none: what failed before can be tried again
+};
 using LogCompletion =
-    std::variant<LogSynced, LogTruncated, EpochWritten, LogBarrierPassed, LogFailed>;
+    std::variant<LogSynced, LogTruncated, EpochWritten, LogBarrierPassed, LogFailed, LogWritable>;
 
 // Where completions go; may be called from the worker's thread.
 class LogCompletions {

@@ -210,6 +210,19 @@ TEST_F(LogWorkerTest, full_disk_at_preallocation_does_not_fail_an_append_that_fi
   EXPECT_EQ(run(), Lines{"failed last 32 full"});
 }
 
+TEST_F(LogWorkerTest, writing_is_possible_again_when_a_whole_batch_has_room) {
+  start();
+  append(1, 1);
+  run();
+  files.set_capacity(files.used_bytes() + kLogBatchBytesMax - 1);
+  worker->submit(TryWriting{{1}});
+  EXPECT_NE(run().front().find("no space left"), std::string::npos);
+  files.set_capacity(files.used_bytes() + kLogBatchBytesMax);
+  worker->submit(TryWriting{{1}});
+  EXPECT_EQ(run(), Lines{"writable"});
+  EXPECT_EQ(names(), Lines{"log.1"});
+}
+
 TEST_F(LogWorkerTest, nothing_is_written_before_a_failed_cut_was_made_up_for) {
   start({.preallocate_bytes = 0});
   append(1, 1);
@@ -227,7 +240,12 @@ TEST_F(LogWorkerTest, nothing_is_written_before_a_failed_cut_was_made_up_for) {
   worker->submit(LogBarrier{{2}});
   append(0x100000001, 0x100000001, 10, 2);
   EXPECT_EQ(run(), (Lines{"barrier 2 last 1", "failed last 1"}));
+  worker->submit(TryWriting{{2}});
+  EXPECT_EQ(run(), Lines{"not writable: input/output error"});
   is_broken = false;
+  worker->submit(TryWriting{{2}});
+  EXPECT_EQ(run(), Lines{"writable"});
+  EXPECT_EQ(logged(), "1");
   worker->submit(LogBarrier{{3}});
   append(0x100000001, 0x100000001, 10, 3);
   EXPECT_EQ(run(), (Lines{"barrier 3 last 1", "synced 100000001"}));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/assert.h"
 #include "base/mark.h"
@@ -10,6 +11,7 @@
 #include "storage/epoch_files.h"
 #include "storage/log_replay.h"
 #include "storage/snapshot_file.h"
+#include "storage/write_trial.h"
 
 namespace zooid::storage {
 namespace {
@@ -237,9 +239,25 @@ Result<> prepare_directories(env::FileSystem& files, const Directories& director
     TRY(refuse_misplaced(files, snapshots, false));
     TRY(refuse_misplaced(files, logs, true));
   }
-  TRY_VALUE(names, files.list(snapshots));
-  for (const std::string& name : names) {
-    if (is_snapshot_temporary(name)) TRY(files.remove(snapshots + "/" + name));
+  return {};
+}
+
+Result<> clean_directories(env::FileSystem& files, const Directories& directories) {
+  for (const std::string& directory :
+       std::set<std::string>{directories.snapshot_version2(), directories.log_version2()}) {
+    TRY_VALUE(names, files.list(directory));
+    for (const std::string& name : names) {
+      if (is_snapshot_temporary(name) && !files.remove(directory + "/" + name)) {
+        MARK("storage.snapshot_temporary_kept");
+      }
+    }
+    const auto writable = try_writing(files, directory);
+    if (writable || writable.error().kind == Error::Kind::kNoSpace) continue;
+    return fail(Error::Kind::kConfig,
+                fmt::format("{}: no file can be written there, so this server could take part in "
+                            "nothing ({}). Make the directory writable for the user that the "
+                            "server runs as, and its file system if that is mounted read-only",
+                            directory, writable.error().message));
   }
   return {};
 }

@@ -74,5 +74,10 @@ Result<Recovered> recover(env::FileSystem& files, const Directories& directories
 
 // Makes version-2 directories where they are missing, refuses misplaced files (1).
 Result<> prepare_directories(env::FileSystem& files, const Directories& directories);
+// Removes what a crash left of unfinished files, and sees that new ones can be written: a server
+// that finds out at its first write would win elections and fail. kConfig with the reason and what
+// to do. A full disk is no error here: it may get room while the server runs. The directories must
+// be locked: a running server's snapshot is an unfinished file, too.
+Result<> clean_directories(env::FileSystem& files, const Directories& directories);
 
 }  // namespace zooid::storage

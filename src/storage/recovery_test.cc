@@ -97,6 +97,39 @@ TEST_F(RecoveryTest, the_newest_transactions_are_kept_within_a_bound_of_bytes) {
   EXPECT_TRUE(recovered({.recent_max = 0})->recent.empty());
 }
 
+TEST_F(RecoveryTest, what_a_crash_left_unfinished_is_removed_from_both_directories) {
+  const Directories apart{"/data", "/log"};
+  ASSERT_TRUE(prepare_directories(files, apart).has_value());
+  put(files, "/data/version-2/tmp.snapshot.5", "half");
+  put(files, "/log/version-2/tmp.snapshot.ffffffffffffffff", "half");
+  put(files, "/log/version-2/log.1", log_of({1}));
+  ASSERT_TRUE(clean_directories(files, apart).has_value());
+  EXPECT_EQ(files.list("/data/version-2").value(), Lines{});
+  EXPECT_EQ(files.list("/log/version-2").value(), Lines{"log.1"});
+}
+
+TEST_F(RecoveryTest, a_directory_in_which_nothing_can_be_written_is_found_at_start) {
+  const Directories apart{"/data", "/log"};
+  ASSERT_TRUE(prepare_directories(files, apart).has_value());
+  for (const Kind failing : {Kind::kCreate, Kind::kWrite, Kind::kSync, Kind::kRemove}) {
+    for (const auto kind : {Error::Kind::kOther, Error::Kind::kNoSpace}) {
+      files.set_fault([&](const auto& operation) {
+        const bool fails = operation.kind == failing && operation.path.starts_with("/log/");
+        return fails ? std::optional(Error{kind, operation.path + ": the reason"}) : std::nullopt;
+      });
+      const auto cleaned = clean_directories(files, apart);
+      ASSERT_EQ(cleaned.has_value(), kind == Error::Kind::kNoSpace);
+      if (cleaned) continue;
+      EXPECT_EQ(cleaned.error().kind, Error::Kind::kConfig);
+      EXPECT_TRUE(cleaned.error().message.starts_with("/log/version-2: no file can be written"));
+      EXPECT_NE(cleaned.error().message.find("the reason"), std::string::npos);
+    }
+  }
+  files.set_fault({});
+  EXPECT_TRUE(clean_directories(files, apart).has_value());
+  EXPECT_EQ(files.list("/log/version-2").value(), Lines{});
+}
+
 // Each slice is asked for; what is stopped has changed nothing, a torn end included.
 TEST_F(RecoveryTest, a_long_recovery_tells_how_far_it_is_and_can_be_stopped) {
   constexpr size_t kDataBytes = 300'000;

@@ -87,6 +87,9 @@ inline std::string text_of(const LogCompletion& completion) {
       return fmt::format("failed last {:x}{}", c.last_durable.value,
                          c.error.kind == Error::Kind::kNoSpace ? " full" : "");
     }
+    std::string operator()(const LogWritable& c) {
+      return c.trouble ? "not writable: " + c.trouble->message : "writable";
+    }
   };
   return std::visit(Text{}, completion);
 }
