@@ -16,7 +16,7 @@ struct Error {
     kCorrupt,   // bytes that cannot be what was written; message names file and offset
     kRefused,   // the host answered that nothing listens there
     kTimeout,
-    kClosed,  // the other side closed in good order
+    kClosed,   // the other side closed in good order
     kStopped,  // it was asked to end before it was done, and has changed nothing
     kConfig,   // a bad setting; message names file, line, value, expectation
   };

@@ -55,6 +55,7 @@ constexpr const char* kSimulated[] = {
     "replica.noticed_pause",
     "replica.reload_between_roles",
     "replica.stale_completion",
+    "replica.stale_state",
     "replica.state_cannot_be_read",
     "replica.still_cannot_write",
     "replica.writes_again",

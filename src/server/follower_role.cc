@@ -334,17 +334,27 @@ void FollowerRole::on_log_truncated(Zxid last, Now now) {
     core_.request_end("snapshots of the dropped history cannot be removed");
     return;
   }
-  Zxid now_last = std::max(last, std::min(core_.base_zxid, target));
+  const Zxid now_last = std::max(last, std::min(core_.base_zxid, target));
   if (core_.database->last_zxid() > target) {
     MARK("follower.reload_after_trunc");
-    if (const auto reloaded = core_.reload(); !reloaded) {
-      log::error("reload after TRUNC failed: {}", reloaded.error().message);
-      core_.discard_data = reloaded.error().kind == Error::Kind::kCorrupt;
-      core_.request_end("the data cannot be reloaded after TRUNC");
-      return;
-    }
-    now_last = core_.database->last_zxid();
+    core_.reload();
+    return;
   }
+  on_truncated(now_last, now);
+}
+
+void FollowerRole::on_state_read(Result<storage::Recovered> state, Now now) {
+  if (!state) {
+    log::error("reload after TRUNC failed: {}", state.error().message);
+    core_.discard_data = state.error().kind == Error::Kind::kCorrupt;
+    core_.request_end("the data cannot be reloaded after TRUNC");
+    return;
+  }
+  core_.take_state(std::move(*state));
+  on_truncated(core_.database->last_zxid(), now);
+}
+
+void FollowerRole::on_truncated(Zxid now_last, Now now) {
   core_.last_logged = now_last;
   core_.needs_reload = false;
   zab::LearnerEffects effects;

@@ -26,6 +26,8 @@ class FollowerRole {
   void on_touch(const TouchSessions& touched, Now now);
   void on_log_synced(Zxid up_to, Now now);
   void on_log_truncated(Zxid last, Now now);
+  // What is on disk behind the cut, where the tree was ahead of it.
+  void on_state_read(Result<storage::Recovered> state, Now now);
   void on_epoch_written(storage::EpochFile file, Epoch epoch, Now now);
   void on_snapshot_event(SnapshotTaker::Event event, Now now);
   void on_step(Now now);
@@ -46,6 +48,7 @@ class FollowerRole {
   void forward(ClientWrite& write, zab::LearnerEffects& effects);
   void on_snapshot_stream(std::unique_ptr<state::Database> database, Now now);
   void establish(Epoch epoch, Now now);
+  void on_truncated(Zxid now_last, Now now);
   // Snapshots behind the cut would be preferred at the next start: they must go.
   bool remove_snapshots_after(Zxid zxid);
   size_t requests_in_flight_max() const;

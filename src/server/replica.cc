@@ -11,6 +11,9 @@ namespace zooid::server {
 namespace {
 
 // A server that cannot write tries so often whether it can again.
+constexpr int64_t kHourUs = 3'600'000'000;
+// Where nothing deletes old files, their space is told of so often (rule 34).
+constexpr int64_t kWarnEveryHours = 24;
 constexpr int64_t kTryWritingEveryUs = 3'000'000;
 
 }  // namespace
@@ -31,7 +34,7 @@ Replica::~Replica() = default;
 Result<> Replica::start(Now now) {
   started_us_ = now.mono_us;
   detected_us_ = now.mono_us;
-  if (core_.config.purge_interval_hours > 0) purge_at_us_ = now.mono_us;
+  purge_at_us_ = now.mono_us;
   if (core_.config.is_ensemble()) {
     zab::ElectionOptions options;
     options.end_early = core_.config.end_election_early;
@@ -64,6 +67,10 @@ void Replica::on_log_completion(storage::LogCompletion completion) {
 
 void Replica::on_snapshot_completion(storage::SnapshotCompletion completion) {
   completions_.push(std::move(completion));
+}
+
+void Replica::on_state_read(Incarnation role, Result<storage::Recovered> state) {
+  completions_.push(StateRead{role, std::move(state)});
 }
 
 void Replica::on_batch(Now now) {
@@ -198,6 +205,20 @@ void Replica::handle(SnapshotWorkerIdle& idle, Now now) {
   begin_role_if_ready(now);
 }
 
+void Replica::handle(StateRead& read, Now now) {
+  if (read.role != core_.incarnation) return MARK("replica.stale_state");
+  if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
+    return (*follower)->on_state_read(std::move(read.state), now);
+  }
+  auto* waiting = std::get_if<Waiting>(&role_);
+  if (waiting == nullptr) return;
+  ASSERT(waiting->is_reading);
+  waiting->is_reading = false;
+  if (!read.state) return on_unreadable_state(read.state.error(), waiting->why);
+  core_.take_state(std::move(*read.state));
+  begin_role_if_ready(now);
+}
+
 void Replica::await_workers(std::string why) {
   role_ = Waiting{std::move(why)};
   core_.log.submit(storage::LogBarrier{core_.incarnation});
@@ -206,13 +227,13 @@ void Replica::await_workers(std::string why) {
 }
 
 void Replica::begin_role_if_ready(Now now) {
-  const auto* waiting = std::get_if<Waiting>(&role_);
+  auto* waiting = std::get_if<Waiting>(&role_);
   if (waiting == nullptr || !waiting->log_ready || !waiting->snapshots_ready || fatal_) return;
+  if (waiting->is_reading) return;
   if (core_.needs_reload) {
     MARK("replica.reload_between_roles");
-    if (const auto reloaded = core_.reload(); !reloaded) {
-      return on_unreadable_state(reloaded.error(), waiting->why);
-    }
+    waiting->is_reading = true;
+    return core_.reload();
   }
   if (snapshots_are_foreign_) put_foreign_snapshots_aside();
   if (!fatal_) begin_role(now);
@@ -259,6 +280,7 @@ void Replica::end_role(const std::string& why, Now now) {
   core_.take_end_request();
   core_.stop_serving(why);
   if (election_) election_->on_role_ended();
+  core_.snapshots.stop_reading();
   if (core_.needs_reload) snapshot_taker_.abort();
   if (std::exchange(core_.discard_data, false)) discard_data();
   core_.incarnation.value += 1;
@@ -352,8 +374,10 @@ void Replica::write_records() {
 
 void Replica::purge_if_due(Now now) {
   if (now.mono_us < purge_at_us_) return;
-  purge_at_us_ = now.mono_us + ms_to_us(int64_t{core_.config.purge_interval_hours} * 3'600'000);
-  purge();
+  const int32_t hours = core_.config.purge_interval_hours;
+  purge_at_us_ = now.mono_us + (hours > 0 ? hours : kWarnEveryHours) * kHourUs;
+  if (hours > 0) return purge();
+  core_.snapshots.submit(storage::WarnOfOldFiles{core_.config.purge_retain_count});
 }
 
 void Replica::purge() {
@@ -394,6 +418,7 @@ bool Replica::is_leading() const {
 }
 
 void Replica::stop(const std::string& reason) {
+  core_.snapshots.stop_reading();
   snapshot_taker_.abort();
   role_ = Stopped{};
   core_.stop_serving(reason);

@@ -44,6 +44,7 @@ class Replica : public env::Worker,
   // From any thread.
   void on_log_completion(storage::LogCompletion completion) override;
   void on_snapshot_completion(storage::SnapshotCompletion completion) override;
+  void on_state_read(Incarnation role, Result<storage::Recovered> state) override;
 
   // From the election links, on the loop.
   void on_notification(ServerId from, const wire::Notification& notification) override;
@@ -70,8 +71,12 @@ class Replica : public env::Worker,
   struct SnapshotWorkerIdle {
     Incarnation role;
   };
-  using Completion =
-      std::variant<storage::LogCompletion, storage::SnapshotCompletion, SnapshotWorkerIdle>;
+  struct StateRead {
+    Incarnation role;
+    Result<storage::Recovered> state;
+  };
+  using Completion = std::variant<storage::LogCompletion, storage::SnapshotCompletion,
+                                  SnapshotWorkerIdle, StateRead>;
   struct Looking {
     int64_t read_only_at_us = kNever;
     std::unique_ptr<ReadOnlyRole> read_only;
@@ -81,6 +86,7 @@ class Replica : public env::Worker,
     std::string why;
     bool log_ready = false;
     bool snapshots_ready = false;
+    bool is_reading = false;  // the state, from disk
   };
   // The log cannot be written: the disk is full, or the file system takes no writes any more (rule
   // 30). Part of no quorum until the log worker has found out that it can write again.
@@ -100,6 +106,7 @@ class Replica : public env::Worker,
   void handle(storage::LogCompletion& completion, Now now);
   void handle(storage::SnapshotCompletion& completion, Now now);
   void handle(SnapshotWorkerIdle& idle, Now now);
+  void handle(StateRead& read, Now now);
   void inspect(const Inspect& request, Now now);
   void add_sessions(ReplicaFacts& facts, Now now);
   void end_role(const std::string& why, Now now);

@@ -259,20 +259,27 @@ void ReplicaCore::apply_window(Zxid up_to) {
   window.trim(database->last_zxid());
 }
 
-Result<> ReplicaCore::reload() {
+void ReplicaCore::reload() {
+  ASSERT(!serving_);
+  ASSERT(needs_reload);
+  // Not both in memory at a time.
+  replace_database(std::make_unique<state::Database>(database_options()));
+  window.clear();
   storage::RecoveryOptions options;
   options.database = database_options();
   options.recent_max = static_cast<size_t>(config.commit_log_count);
   options.recent_bytes_max = zab::kTxnWindowBytesMax;
   options.is_ensemble_member = config.is_ensemble();
-  TRY_VALUE(recovered, storage::recover(files, directories, options));
+  snapshots.submit(storage::ReadState{incarnation, directories, std::move(options)});
+}
+
+void ReplicaCore::take_state(storage::Recovered recovered) {
   replace_database(std::move(recovered.database));
   base_zxid = recovered.snapshot_zxid;
   last_logged = recovered.last_logged;
   take_history(recovered);
   needs_reload = false;
   log::info("state read again from disk zxid=0x{:x}", database->last_zxid().value);
-  return {};
 }
 
 void ReplicaCore::replace_database(std::unique_ptr<state::Database> next) {

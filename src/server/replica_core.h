@@ -105,8 +105,11 @@ class ReplicaCore {
   // Applies everything in the window above the state's zxid and up to `up_to`.
   void apply_window(Zxid up_to);
 
-  // Reads state and history from disk again, in place of what is in memory. Blocks.
-  Result<> reload();
+  // Reads state and history from disk again, in place of what is in memory, which is dropped at
+  // once. Not while serving. The snapshot worker reads: what it gives is for take_state(), and the
+  // log must not change until then.
+  void reload();
+  void take_state(storage::Recovered recovered);
   // Puts another state in the place of the old one, which the snapshot worker frees. Not while
   // serving.
   void replace_database(std::unique_ptr<state::Database> next);

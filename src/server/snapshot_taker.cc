@@ -28,7 +28,7 @@ void SnapshotTaker::draw_thresholds() {
 }
 
 bool SnapshotTaker::is_due(Now now) const {
-  if (active_ || now.mono_us < not_before_us_) return false;
+  if (active_ || (not_before_us_ != kNever && now.mono_us < not_before_us_)) return false;
   return core_.txns_since_snapshot > txns_threshold_ ||
          (core_.config.snap_size_limit_bytes > 0 && core_.bytes_since_snapshot > bytes_threshold_);
 }
@@ -77,6 +77,7 @@ void SnapshotTaker::give_up() {
 }
 
 void SnapshotTaker::step(Now now) {
+  if (now.mono_us >= not_before_us_) not_before_us_ = kNever;
   if (walk_ == nullptr || now.mono_us < deadline_us_) return;
   if (core_.snapshots.backlog() > kWorkerBacklogBytesMax) {
     deadline_us_ = now.mono_us + kRetryUs;

@@ -4,6 +4,7 @@
 // (storage/snapshot_worker.h).
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "server/replica_core.h"
@@ -24,7 +25,7 @@ class SnapshotTaker {
   void abort();
   // One slice if the worker keeps up.
   void step(Now now);
-  int64_t next_deadline() const { return deadline_us_; }
+  int64_t next_deadline() const { return std::min(deadline_us_, not_before_us_); }
   bool is_active() const { return active_; }
 
   enum class Event { kNone, kDurable, kPublished, kFailed };
@@ -48,7 +49,7 @@ class SnapshotTaker {
   uint64_t bytes_threshold_ = 0;
   uint64_t txns_held_ = 0;  // in the one begun, behind the one before
   uint64_t bytes_held_ = 0;
-  int64_t not_before_us_ = 0;
+  int64_t not_before_us_ = kNever;  // set after a failure
 };
 
 }  // namespace zooid::server

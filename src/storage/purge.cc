@@ -25,29 +25,38 @@ Result<std::optional<Zxid>> oldest_kept(env::FileSystem& files, const std::strin
 
 }  // namespace
 
-Result<std::vector<std::string>> purge_files(env::FileSystem& files,
-                                             const std::string& snapshot_directory,
-                                             const std::string& log_directory, int retain_count) {
-  std::vector<std::string> deleted;
+Result<OldFiles> find_old_files(env::FileSystem& files, const std::string& snapshot_directory,
+                                const std::string& log_directory, int retain_count) {
+  OldFiles old;
   TRY_VALUE(snapshots, list_snapshot_files(files, snapshot_directory));
   TRY_VALUE(oldest, oldest_kept(files, snapshot_directory, snapshots,
                                 std::max(retain_count, kRetainCountMin)));
-  if (!oldest) return deleted;
+  if (!oldest) return old;
+  const auto add = [&](const std::string& directory, const std::string& name, uint64_t bytes) {
+    old.paths.push_back(directory + "/" + name);
+    old.bytes += bytes;
+  };
   // Oldest first, so that whatever is left after a failure is still one piece of history.
   std::ranges::reverse(snapshots);
   for (const SnapshotFileName& snapshot : snapshots) {
     if (snapshot.zxid >= *oldest) break;
-    deleted.push_back(snapshot_directory + "/" + snapshot.name);
-    TRY(files.remove(deleted.back()));
+    add(snapshot_directory, snapshot.name, snapshot.size);
   }
   TRY_VALUE(logs, list_log_files(files, log_directory));
   for (size_t i = 0; i + 1 < logs.size(); ++i) {
     // The last one that begins at or before the snapshot may hold transactions behind it.
     if (logs[i + 1].zxid > *oldest) break;
-    deleted.push_back(log_directory + "/" + logs[i].name);
-    TRY(files.remove(deleted.back()));
+    add(log_directory, logs[i].name, logs[i].size);
   }
-  return deleted;
+  return old;
+}
+
+Result<std::vector<std::string>> purge_files(env::FileSystem& files,
+                                             const std::string& snapshot_directory,
+                                             const std::string& log_directory, int retain_count) {
+  TRY_VALUE(old, find_old_files(files, snapshot_directory, log_directory, retain_count));
+  for (const std::string& path : old.paths) TRY(files.remove(path));
+  return std::move(old.paths);
 }
 
 }  // namespace zooid::storage

@@ -166,6 +166,7 @@ class RecordedStore : public LogCompletions, public SnapshotCompletions {
     EXPECT_TRUE(is_ending_ || !has_failed) << completion.error.message;
     crash_point_();
   }
+  void on_state_read(Incarnation, Result<Recovered>) override {}
 
  private:
   History& current() { return histories_.back(); }

@@ -32,7 +32,7 @@ std::string snapshot_file_name(Zxid zxid, Compression compression);
 // nullopt: not the name of a snapshot.
 std::optional<ParsedSnapshotName> parse_snapshot_file_name(std::string_view name);
 
-// The name of a snapshot while it is written. ZooKeeper ignores such files; prepare_directories()
+// The name of a snapshot while it is written. ZooKeeper ignores such files; clean_directories()
 // removes what a crash left of them.
 std::string snapshot_temporary_name(Zxid zxid);
 bool is_snapshot_temporary(std::string_view name);

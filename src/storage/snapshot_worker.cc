@@ -43,6 +43,10 @@ struct SnapshotWorker::Parts {
   SnapshotCompletions& completions;
   runtime::Inbox<SnapshotRequest> inbox;
   std::atomic<size_t> backlog{0};
+  // Of ReadState: how many were submitted, begun, and told to stop.
+  uint64_t reads_submitted = 0;
+  uint64_t reads_begun = 0;
+  std::atomic<uint64_t> reads_stopped{0};
   std::vector<SnapshotRequest> taken;
   size_t done = 0;
   std::optional<Active> active;
@@ -53,6 +57,8 @@ struct SnapshotWorker::Parts {
   void carry_out(SnapshotPublish& request);
   void carry_out(SnapshotAbort& request);
   void carry_out(PurgeFiles& request);
+  void carry_out(WarnOfOldFiles& request);
+  void carry_out(ReadState& request);
   void carry_out(Dispose& request) { request.free(); }
   bool is_active(uint64_t id) const { return active && active->id == id; }
   Result<> begin(Active& begun);
@@ -76,6 +82,7 @@ SnapshotWorker::~SnapshotWorker() {
 
 void SnapshotWorker::submit(SnapshotRequest request) {
   parts_->backlog.fetch_add(backlog_of(request), std::memory_order_relaxed);
+  if (std::holds_alternative<ReadState>(request)) ++parts_->reads_submitted;
   parts_->inbox.push(std::move(request));
 }
 
@@ -85,6 +92,10 @@ void SnapshotWorker::set_waker(env::Waker* waker) {
 
 size_t SnapshotWorker::backlog() const {
   return parts_->backlog.load(std::memory_order_relaxed);
+}
+
+void SnapshotWorker::stop_reading() {
+  parts_->reads_stopped.store(parts_->reads_submitted, std::memory_order_relaxed);
 }
 
 bool SnapshotWorker::step() {
@@ -180,6 +191,27 @@ void SnapshotWorker::Parts::carry_out(PurgeFiles& request) {
   } else if (!purged->empty()) {
     log::info("purged {} files, the first of them {}", purged->size(), purged->front());
   }
+}
+
+void SnapshotWorker::Parts::carry_out(WarnOfOldFiles& request) {
+  const auto old = find_old_files(files, options.snapshot_directory, options.log_directory,
+                                  request.retain_count);
+  if (!old || old->paths.empty()) return;
+  const auto space = files.space(options.log_directory);
+  log::warn(
+      "{} old snapshots and logs of {} MB are kept in {} ({} MB are free there), and nothing "
+      "deletes them: set autopurge.purgeInterval, or purge them by hand",
+      old->paths.size(), old->bytes >> 20, options.log_directory,
+      space ? space->free_bytes >> 20 : 0);
+}
+
+void SnapshotWorker::Parts::carry_out(ReadState& request) {
+  const uint64_t number = ++reads_begun;
+  const auto is_wanted = [&] { return number > reads_stopped.load(std::memory_order_relaxed); };
+  request.options.watch = [&](const RecoveryProgress&) { return is_wanted(); };
+  Result<Recovered> state = fail(Error::Kind::kStopped, "nobody waits for the state any more");
+  if (is_wanted()) state = recover(files, request.directories, request.options);
+  completions.on_state_read(request.role, std::move(state));
 }
 
 void SnapshotWorker::Parts::drop_active() {

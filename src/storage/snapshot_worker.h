@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "env/file_system.h"
 #include "env/network.h"
+#include "storage/recovery.h"
 
 namespace zooid::storage {
 
@@ -43,11 +44,20 @@ struct SnapshotAbort {
 struct PurgeFiles {  // storage-formats 7
   int retain_count;
 };
+struct WarnOfOldFiles {  // what a purge would delete is logged (rule 34)
+  int retain_count;
+};
+// Snapshot and log are read again (storage::recover). Answered by on_state_read().
+struct ReadState {
+  Incarnation role;
+  Directories directories;
+  RecoveryOptions options;
+};
 struct Dispose {  // runs on the worker's thread: freeing something large
   std::function<void()> free;
 };
 using SnapshotRequest = std::variant<SnapshotBegin, SnapshotChunk, SnapshotEnd, SnapshotPublish,
-                                     SnapshotAbort, PurgeFiles, Dispose>;
+                                     SnapshotAbort, PurgeFiles, WarnOfOldFiles, ReadState, Dispose>;
 
 struct SnapshotCompletion {
   enum class What { kDurable, kPublished, kFailed };
@@ -61,6 +71,8 @@ class SnapshotCompletions {
  public:
   virtual ~SnapshotCompletions() = default;
   virtual void on_snapshot_completion(SnapshotCompletion completion) = 0;
+  // kStopped: by stop_reading().
+  virtual void on_state_read(Incarnation role, Result<Recovered> state) = 0;
 };
 
 struct SnapshotOptions {
@@ -81,6 +93,8 @@ class SnapshotWorker {
   void set_waker(env::Waker* waker);
   // Bytes of chunks submitted and not yet written: the walk pauses above a bound.
   size_t backlog() const;
+  // Ends what was submitted of ReadState before, soon. From the thread that submits it.
+  void stop_reading();
 
  private:
   struct Parts;

@@ -1,5 +1,6 @@
 #include "storage/snapshot_worker.h"
 
+#include "base/log.h"
 #include "storage/purge.h"
 #include "storage/snapshot_file.h"
 #include "storage/test_store.h"
@@ -19,6 +20,11 @@ class SnapshotWorkerTest : public Store, public SnapshotCompletions {
     told.push_back(fmt::format("{} {} {:x}", completion.id,
                                kWhat[static_cast<int>(completion.what)], completion.zxid.value));
     error = completion.error;
+  }
+  void on_state_read(Incarnation role, Result<Recovered> state) override {
+    told.push_back(state ? fmt::format("role {} read {:x}", role.value, state->last_logged.value)
+                         : state.error().message);
+    error = state ? Error{} : state.error();
   }
   void submit_whole(uint64_t id, Zxid zxid, size_t chunk_bytes = 1000) {
     snapshots->submit(SnapshotBegin{id, zxid});
@@ -140,7 +146,7 @@ TEST_F(SnapshotWorkerTest, a_crash_at_any_moment_leaves_no_torn_snapshot) {
       for (const auto survivors :
            {env::MemoryFileSystem::Survivors::kPrefix, env::MemoryFileSystem::Survivors::kSubset}) {
         const auto after = files.after_crash(survivors, ++seed);
-        ASSERT_TRUE(prepare_directories(*after, kDirectories).has_value());
+        ASSERT_TRUE(clean_directories(*after, kDirectories).has_value());
         const auto all = list_snapshot_files(*after, kVersion2);
         for (const auto& found : *all) {
           EXPECT_TRUE(load_snapshot_file(*after, kVersion2 + "/" + found.name,
@@ -167,6 +173,20 @@ TEST_F(SnapshotWorkerTest, dispose_runs_on_the_worker) {
   EXPECT_TRUE(is_freed);
 }
 
+TEST_F(SnapshotWorkerTest, the_state_is_read_again_unless_nobody_waits_any_more) {
+  put(files, kVersion2 + "/snapshot.0", read_golden("standalone-3.8.0/version-2/snapshot.0"));
+  put(files, kVersion2 + "/log.1", log_of({1, 2}));
+  snapshots->submit(ReadState{{7}, kDirectories, {}});
+  EXPECT_EQ(run_snapshots(), Lines{"role 7 read 2"});
+  snapshots->submit(ReadState{{8}, kDirectories, {}});
+  snapshots->stop_reading();
+  snapshots->submit(ReadState{{9}, kDirectories, {}});
+  EXPECT_TRUE(snapshots->step());
+  EXPECT_EQ(error.kind, Error::Kind::kStopped);
+  told.clear();
+  EXPECT_EQ(run_snapshots(), Lines{"role 9 read 2"});
+}
+
 class PurgeTest : public SnapshotWorkerTest {
  protected:
   void put_snapshot(int64_t zxid, bool is_whole = true) {
@@ -186,6 +206,25 @@ TEST_F(PurgeTest, keeps_the_newest_whole_snapshots_and_the_logs_behind_the_oldes
   run_snapshots();
   EXPECT_EQ(names(), (Lines{"currentEpoch", "log.15", "log.8", "log.b", "snapshot.14",
                             "snapshot.19", "snapshot.1e", "snapshot.a"}));
+}
+
+TEST_F(PurgeTest, old_files_that_nothing_deletes_are_warned_of) {
+  std::vector<std::string> warnings;
+  log::set_sink([&](log::Level, std::string_view line) { warnings.emplace_back(line); });
+  for (const int64_t zxid : {5, 10, 20}) put_snapshot(zxid);
+  for (const int64_t zxid : {1, 6}) put_log(zxid);
+  snapshots->submit(WarnOfOldFiles{3});
+  run_snapshots();
+  EXPECT_TRUE(warnings.empty());
+  put_snapshot(30);
+  const Lines before = names();
+  snapshots->submit(WarnOfOldFiles{3});
+  run_snapshots();
+  log::set_sink([](log::Level, std::string_view) {});
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_TRUE(warnings[0].contains("2 old snapshots and logs")) << warnings[0];
+  EXPECT_TRUE(warnings[0].contains("autopurge.purgeInterval")) << warnings[0];
+  EXPECT_EQ(names(), before);
 }
 
 TEST_F(PurgeTest, deletes_nothing_while_there_are_too_few_and_never_keeps_less_than_three) {

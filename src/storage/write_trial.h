@@ -9,7 +9,7 @@
 namespace zooid::storage {
 
 // Makes, syncs and removes a file there. What a crash leaves of it is taken for an unfinished
-// snapshot, which ZooKeeper ignores and prepare_directories() removes. kNoSpace: the disk is full.
+// snapshot, which ZooKeeper ignores and clean_directories() removes. kNoSpace: the disk is full.
 Result<> try_writing(env::FileSystem& files, const std::string& directory);
 
 }  // namespace zooid::storage
