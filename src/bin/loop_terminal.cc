@@ -1,5 +1,8 @@
 #include "bin/loop_terminal.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 
@@ -35,6 +38,29 @@ int64_t LoopTerminal::Workers::next_deadline() const {
   int64_t deadline = wake_at_us;
   for (const env::Worker* worker : list) deadline = std::min(deadline, worker->next_deadline());
   return deadline;
+}
+
+void LoopTerminal::catch_interrupts() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { interrupted = 1; };
+  sigaction(SIGINT, &action, nullptr);
+}
+
+bool LoopTerminal::take_interrupt() {
+  const bool was = interrupted != 0;
+  interrupted = 0;
+  return was;
+}
+
+void LoopTerminal::wait_for_input(int64_t timeout_ms) {
+  if (!watches_input_) {
+    watches_input_ = true;
+    loop_.watch_descriptor(STDIN_FILENO, [this] { has_input_ = true; });
+  }
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  if (poll(&input, 1, 0) > 0) return;
+  has_input_ = false;
+  run_until([this] { return has_input_; }, timeout_ms);
 }
 
 bool LoopTerminal::run_until(const std::function<bool()>& done, int64_t timeout_ms) {

@@ -13,6 +13,12 @@ class LoopTerminal {
  public:
   LoopTerminal();
   cli::Terminal& terminal() { return terminal_; }
+  // From now on Ctrl-C ends what a command waits for, not the process.
+  void catch_interrupts();
+  // Whether Ctrl-C was typed since the last call.
+  bool take_interrupt();
+  // Runs the loop until standard input is readable, or it was interrupted.
+  void wait_for_input(int64_t timeout_ms);
 
  private:
   // The loop's one worker: commands add and remove theirs at any time.
@@ -24,6 +30,8 @@ class LoopTerminal {
     int64_t wake_at_us = kNever;
   };
   bool run_until(const std::function<bool()>& done, int64_t timeout_ms);
+  bool watches_input_ = false;
+  bool has_input_ = false;
 
   posix::EventLoop loop_;
   posix::PosixFileSystem files_;

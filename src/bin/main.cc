@@ -1,25 +1,39 @@
 // The one binary. Each subcommand's --help shows an example.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 
 #include "base/version.h"
 #include "bin/commands.h"
 #include "bin/run_server.h"
 
 // zkCli.sh's options have one dash: -server, -timeout. Behind them begins the command, whose own
-// flags
-// ("get -s /a") are not ours to read: it is cut off here and handed over as it is.
+// flags ("get -s /a") are not ours to read: it is cut off here and handed over as it is.
 std::vector<char*> split_cli_command(int argc, char** argv, std::vector<std::string>& command) {
-  static std::string server = "--server", timeout = "--timeout";
+  struct Option {
+    const char* names[3];
+    bool takes_value;
+    std::string meant;
+  };
+  static Option options[] = {
+      {{"-server", "-s", "--server"}, true, "--server"},
+      {{"-timeout", "-t", "--timeout"}, true, "--timeout"},
+      {{"-client-configuration", "", "--client-configuration"}, true, "--client-configuration"},
+      {{"-waitforconnection", "", "--waitforconnection"}, false, "--waitforconnection"},
+      {{"-r", "-readonly", "--readonly"}, false, "--readonly"},
+  };
   std::vector<char*> words(argv, argv + argc);
   if (argc < 2 || std::string_view(argv[1]) != "cli") return words;
   size_t i = 2;
   while (i < words.size() && words[i][0] == '-') {
     const std::string_view word = words[i];
-    if (word == "-server" || word == "-s") words[i] = server.data();
-    if (word == "-timeout" || word == "-t") words[i] = timeout.data();
-    const bool takes_value = words[i] == server.data() || words[i] == timeout.data() ||
-                             word == "--server" || word == "--timeout";
-    i += takes_value ? 2 : 1;
+    size_t taken = 1;
+    for (Option& option : options) {
+      if (std::ranges::find(option.names, word) == std::end(option.names)) continue;
+      words[i] = option.meant.data();
+      taken = option.takes_value ? 2 : 1;
+    }
+    i += taken;
   }
   if (i < words.size()) {
     command.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
@@ -28,10 +42,34 @@ std::vector<char*> split_cli_command(int argc, char** argv, std::vector<std::str
   return words;
 }
 
+// A word that is no command is told as such, and usage errors end with 2 as everywhere else.
+int run_app(CLI::App& app, int argc, char** argv, int& exit_code) {
+  constexpr int kUsageError = 2;
+  if (argc < 2 || std::string_view(argv[1]) == "help") {
+    std::fputs(app.help().c_str(), stdout);
+    return argc < 2 ? kUsageError : 0;
+  }
+  const std::string_view first = argv[1];
+  const auto subcommands = app.get_subcommands(nullptr);
+  const bool is_known = std::ranges::any_of(
+      subcommands, [&](const CLI::App* one) { return one->get_name() == first; });
+  if (first[0] != '-' && !is_known) {
+    std::fprintf(stderr, "zooid: no command '%s'; zooid --help lists them\n", argv[1]);
+    return kUsageError;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  return exit_code;
+}
+
 int main(int argc, char** argv) {
   using namespace zooid::bin;
   CLI::App app{"Zooid: ZooKeeper's protocols, files and configuration, in C++"};
-  app.set_version_flag("--version", std::string(zooid::kVersion));
+  app.set_version_flag("--version", std::string("zooid ") + zooid::kVersion + " (as ZooKeeper " +
+                                        zooid::kZooKeeperVersion + ")");
   app.require_subcommand(1);
   int exit_code = 0;
 
@@ -52,6 +90,5 @@ int main(int argc, char** argv) {
   add_client_commands(app, cli_command, exit_code);
   add_crosscheck_command(app, exit_code);
 
-  CLI11_PARSE(app, static_cast<int>(words.size()), words.data());
-  return exit_code;
+  return run_app(app, static_cast<int>(words.size()), words.data(), exit_code);
 }

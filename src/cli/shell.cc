@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 
 #include "cli/shell_text.h"
 #include "wire/request.h"
@@ -13,150 +12,281 @@ namespace zooid::cli {
 namespace {
 
 constexpr int64_t kAnswerTimeoutMs = 60'000;
+constexpr int kCommandNotFound = 127;  // zkCli's exit code, as the shells' own
 
-void print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
+const OptionSpec kStat{"s", false, "the node's stat, too"};
+const OptionSpec kWatch{"w", false, "tell of the next change"};
+const OptionSpec kVersion{"v", true, "only if the node has this version"};
 
 }  // namespace
 
-// Words split into flags ("-s"), flags with a value ("-v 3") and the rest.
-struct Shell::Options {
-  std::string command;
-  std::map<char, std::string> values;
-  std::vector<std::string> rest;
-  bool has(char flag) const { return values.contains(flag); }
-  std::string value(char flag) const {
-    const auto it = values.find(flag);
-    return it == values.end() ? "" : it->second;
-  }
-};
+const std::vector<Shell::Entry>& Shell::table() {
+  static const std::vector<Entry> all = {
+      {{"addWatch",
+        "[-m mode] path",
+        "a watch that stays; mode PERSISTENT or PERSISTENT_RECURSIVE, which is the default",
+        {{"m", true, "PERSISTENT or PERSISTENT_RECURSIVE"}},
+        1,
+        1},
+       &Shell::do_add_watch},
+      {{"addauth", "scheme auth", "an identity: addauth digest me:secret", {}, 1, 2},
+       &Shell::do_addauth},
+      {{"close", "", "end the session; connect begins another", {}, 0, 0}, &Shell::do_close},
+      {{"config",
+        "[-c] [-w] [-s]",
+        "the ensemble's configuration",
+        {{"c", false, "as a connection string"}, kWatch, kStat},
+        0,
+        0},
+       &Shell::do_config},
+      {{"connect", "[host:port,...]", "a new session, also with other servers", {}, 0, 1},
+       &Shell::do_connect,
+       false},
+      {{"create",
+        "[-s] [-e] [-c] [-t ttl] path [data] [acl]",
+        "create -s /a/n- x",
+        {{"s", false, "sequential"},
+         {"e", false, "ephemeral"},
+         {"c", false, "container"},
+         {"t", true, "milliseconds until it is removed unless it changes"}},
+        1,
+        3},
+       &Shell::do_create},
+      {{"delete", "[-v version] path", "delete /a", {kVersion}, 1, 1}, &Shell::do_delete},
+      {{"deleteall",
+        "path [-b batch size]",
+        "the node and all below it",
+        {{"b", true, "deletions in one request, 1000 by default; 0: one by one"}},
+        1,
+        1},
+       &Shell::do_deleteall},
+      {{"delquota",
+        "[-n|-b|-N|-B] path",
+        "all limits, or one",
+        {{"n", false, "number, soft"},
+         {"b", false, "bytes, soft"},
+         {"N", false, "number, hard"},
+         {"B", false, "bytes, hard"}},
+        1,
+        1},
+       &Shell::do_delquota},
+      {{"exit", "", "end the session and leave", {}, 0, 0}, &Shell::do_quit, false},
+      {{"get",
+        "[-s] [-w] [-b] [-x] path",
+        "get -s /a",
+        {kStat, kWatch, {"b", false, "as base64"}, {"x", false, "as a hex dump"}},
+        1,
+        1,
+        "get [-s] [-w] path"},
+       &Shell::do_get},
+      {{"getAcl", "[-s] path", "getAcl /a", {kStat}, 1, 1}, &Shell::do_get_acl},
+      {{"getAllChildrenNumber", "path", "how many nodes are below it", {}, 1, 1},
+       &Shell::do_count_children},
+      {{"getEphemerals", "[path]", "ephemeral nodes of this session", {}, 0, 1},
+       &Shell::do_get_ephemerals},
+      {{"help", "[command]", "this list, or one command's options", {}, 0, 1},
+       &Shell::do_help,
+       false},
+      {{"history", "", "the last commands, for redo", {}, 0, 0}, &Shell::do_history, false},
+      {{"listquota", "path", "limits and use", {}, 1, 1}, &Shell::do_listquota},
+      {{"ls",
+        "[-s] [-w] [-R] path",
+        "ls -R /",
+        {kStat, kWatch, {"R", false, "all below it, too"}},
+        1,
+        1,
+        "ls [-w] path"},
+       &Shell::do_ls},
+      {{"printwatches", "[on|off]", "whether events are shown", {}, 0, 1},
+       &Shell::do_print_watches,
+       false},
+      {{"quit", "", "end the session and leave", {}, 0, 0}, &Shell::do_quit, false},
+      {{"reconfig",
+        "[-s] [-v version] [[-file path] | [-members server.1=host:port1:port2;port3[,...]*]] | "
+        "[-add server.1=host:port1:port2;port3[,...]]* [-remove 1[,...]*]",
+        "change the ensemble's members",
+        {kStat,
+         {"v", true, "only if the configuration has this version, in hex"},
+         {"file", true, "a file with the new members"},
+         {"members", true, "the new members"},
+         {"add", true, "servers to add or change"},
+         {"remove", true, "ids to remove"}},
+        0,
+        0},
+       &Shell::do_reconfig},
+      {{"redo", "number", "a command of history once more", {}, 1, 1}, &Shell::do_redo, false},
+      {{"removewatches",
+        "path [-c|-d|-p|-r|-a] [-l]",
+        "watches of this session",
+        {{"c", false, "of children"},
+         {"d", false, "of data"},
+         {"p", false, "persistent"},
+         {"r", false, "persistent recursive"},
+         {"a", false, "all, the default"},
+         {"l", false, "also without a server"}},
+        1,
+        1},
+       &Shell::do_remove_watches},
+      {{"set",
+        "path data [-s] [-v version] [-b]",
+        "set /a y",
+        {kStat, kVersion, {"b", false, "data is base64"}},
+        2,
+        2},
+       &Shell::do_set},
+      {{"setAcl",
+        "[-s] [-v version] [-R] path acl",
+        "setAcl /a world:anyone:r",
+        {kStat, {"v", true, "only if its ACL has this version"}, {"R", false, "all below it, too"}},
+        2,
+        2},
+       &Shell::do_set_acl},
+      {{"setquota",
+        "-n|-b|-N|-B val path",
+        "setquota -N 1000 /a",
+        {{"n", true, "number of nodes, soft"},
+         {"b", true, "bytes, soft"},
+         {"N", true, "number of nodes, hard"},
+         {"B", true, "bytes, hard"}},
+        1,
+        1},
+       &Shell::do_setquota},
+      {{"stat", "[-w] path", "stat /a", {kWatch}, 1, 1, "stat [-w] path"}, &Shell::do_stat},
+      {{"sync", "path", "reads after it see all before it", {}, 1, 1}, &Shell::do_sync},
+      {{"version", "", "of this client", {}, 0, 0}, &Shell::do_version, false},
+      {{"whoami", "", "identities of this session", {}, 0, 0}, &Shell::do_whoami},
+  };
+  return all;
+}
 
-Shell::Shell(Terminal& terminal, client::ClientOptions options, std::string chroot)
-    : terminal_(terminal), chroot_(std::move(chroot)) {
-  client_ = std::make_unique<client::Client>(terminal_.network, terminal_.clock,
-                                             static_cast<uint64_t>(terminal_.clock.now().wall_ms),
-                                             std::move(options));
-  client_->on_event([](const client::WatchEvent& event) {
-    static constexpr const char* kNames[] = {"", "NodeCreated", "NodeDeleted", "NodeDataChanged",
-                                             "NodeChildrenChanged"};
-    const int type = static_cast<int>(event.type);
-    print(fmt::format("\nWATCHER::\n\nWatchedEvent state:SyncConnected type:{} path:{} zxid: {}\n",
-                      type >= 1 && type <= 4 ? kNames[type] : "None", event.path, event.zxid));
+const Shell::Entry* Shell::find(std::string_view name) {
+  if (name == "?") name = "help";
+  const auto it = std::ranges::find(
+      table(), name, [](const Entry& entry) -> std::string_view { return entry.spec.name; });
+  return it == table().end() ? nullptr : &*it;
+}
+
+Shell::Shell(Terminal& terminal, Settings settings)
+    : terminal_(terminal), settings_(std::move(settings)) {
+  show_notice_ = [](std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
-  });
-  terminal_.add_worker(*client_);
+  };
+  make_client();
 }
 
 Shell::~Shell() {
   terminal_.remove_worker(*client_);
 }
 
+void Shell::make_client() {
+  if (client_ != nullptr) terminal_.remove_worker(*client_);
+  client_ = std::make_unique<client::Client>(terminal_.network, terminal_.clock,
+                                             static_cast<uint64_t>(terminal_.clock.now().wall_ms),
+                                             settings_.client);
+  client_->on_event([this](const client::WatchEvent& event) { on_event(event); });
+  client_->on_state([this](client::SessionState state) { on_state(state); });
+  terminal_.add_worker(*client_);
+}
+
+void Shell::notice(std::string_view text) const {
+  show_notice_(text);
+}
+
+void Shell::on_event(const client::WatchEvent& event) {
+  static constexpr const char* kNames[] = {"None", "NodeCreated", "NodeDeleted", "NodeDataChanged",
+                                           "NodeChildrenChanged"};
+  if (!prints_watches_) return;
+  const int type = static_cast<int>(event.type);
+  notice(fmt::format("\nWATCHER::\n\nWatchedEvent state:SyncConnected type:{} path:{} zxid: {}\n",
+                     kNames[type >= 1 && type <= 4 ? type : 0], shown(event.path), event.zxid));
+}
+
+void Shell::on_state(client::SessionState state) {
+  if (!settings_.is_prompt) return;
+  using client::SessionState;
+  if (state == SessionState::kExpired) {
+    notice("Session expired: its ephemeral nodes and watches are gone. A new session begins.\n");
+    client_->renew();
+    return;
+  }
+  if (!prints_watches_) return;
+  const char* name = state == SessionState::kConnected && client_->is_read_only()
+                         ? "ConnectedReadOnly"
+                     : state == SessionState::kConnected  ? "SyncConnected"
+                     : state == SessionState::kConnecting ? "Disconnected"
+                     : state == SessionState::kAuthFailed ? "AuthFailed"
+                                                          : "Closed";
+  notice(fmt::format("\nWATCHER::\n\nWatchedEvent state:{} type:None path:null zxid: -1\n", name));
+}
+
 bool Shell::connect(int64_t timeout_ms) {
-  terminal_.run_until([&] { return client_->state() != client::SessionState::kConnecting; },
-                      timeout_ms);
+  const auto is_known = [&] {
+    if (client_->state() != client::SessionState::kConnecting) return true;
+    return client_->is_round_over() && !settings_.waits_for_connection;
+  };
+  terminal_.run_until(is_known, timeout_ms);
   if (client_->state() == client::SessionState::kConnected) return true;
-  std::fprintf(stderr, "no server answered within %lld ms\n", static_cast<long long>(timeout_ms));
+  if (client_->failures().empty()) {
+    std::fprintf(stderr, "no server answered within %lld ms\n", static_cast<long long>(timeout_ms));
+    return false;
+  }
+  for (const auto& [server, why] : client_->failures()) {
+    std::fprintf(stderr, "cannot connect to %s: %s\n", server.text().c_str(), why.c_str());
+  }
   return false;
 }
 
 void Shell::close() {
+  if (client_->state() == client::SessionState::kClosed) return;
   bool done = false;
   client_->close([&](const client::ReplyView&) { done = true; });
   terminal_.run_until([&] { return done; }, 3000);
 }
 
 std::string Shell::prompt() const {
-  const bool connected = client_->state() == client::SessionState::kConnected;
-  return fmt::format("[zk: {}({})] ", client_->server().text(),
-                     connected ? "CONNECTED" : "CONNECTING");
+  using client::SessionState;
+  const SessionState state = client_->state();
+  const char* name = state == SessionState::kConnecting   ? "CONNECTING"
+                     : state == SessionState::kAuthFailed ? "AUTH_FAILED"
+                     : state != SessionState::kConnected  ? "CLOSED"
+                     : client_->is_read_only()            ? "CONNECTEDREADONLY"
+                                                          : "CONNECTED";
+  return fmt::format("[zk: {}({}) {}] ", settings_.hosts, name, history_.size());
 }
 
-std::vector<std::string> Shell::split(std::string_view line) {
-  std::vector<std::string> words;
-  std::string word;
-  bool in_word = false;
-  char quote = 0;
-  for (const char c : line) {
-    if (quote != 0) {
-      if (c == quote) {
-        quote = 0;
-      } else {
-        word += c;
-      }
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-      in_word = true;
-    } else if (c == ' ' || c == '\t' || c == '\n') {
-      if (in_word) words.push_back(std::exchange(word, ""));
-      in_word = false;
-    } else {
-      word += c;
-      in_word = true;
-    }
-  }
-  if (in_word) words.push_back(word);
-  return words;
+int Shell::run_line(std::string_view line) {
+  const auto words = split_words(line);
+  if (!words) return last_code_ = complain(words.error().message);
+  if (words->empty()) return last_code_;
+  history_.emplace_back(line);
+  return run(*words);
 }
 
-const std::vector<std::pair<const char*, std::pair<Shell::Command, const char*>>>&
-Shell::commands() {
-  static const std::vector<std::pair<const char*, std::pair<Command, const char*>>> all = {
-      {"addauth",
-       {&Shell::do_addauth, "scheme auth                      addauth digest me:secret"}},
-      {"close", {&Shell::do_quit, "                                 end the session and leave"}},
-      {"config",
-       {&Shell::do_config, "[-s]                             the ensemble's configuration"}},
-      {"create",
-       {&Shell::do_create, "[-s] [-e] [-c] [-t ttl] path [data] [acl]   create -s /a/n- x"}},
-      {"delete", {&Shell::do_delete, "[-v version] path                delete /a"}},
-      {"deleteall",
-       {&Shell::do_deleteall, "path                             deleteall /a (children first)"}},
-      {"get", {&Shell::do_get, "[-s] [-w] path                   get -s /a"}},
-      {"getAcl", {&Shell::do_get_acl, "[-s] path                        getAcl /a"}},
-      {"getAllChildrenNumber",
-       {&Shell::do_count_children, "path                             all descendants"}},
-      {"getEphemerals",
-       {&Shell::do_get_ephemerals, "[path]                           of this session"}},
-      {"help", {&Shell::do_help, "                                 this list"}},
-      {"ls", {&Shell::do_ls, "[-s] [-w] [-R] path              ls -R /"}},
-      {"quit", {&Shell::do_quit, "                                 end the session and leave"}},
-      {"set", {&Shell::do_set, "[-s] [-v version] path data      set /a y"}},
-      {"setAcl", {&Shell::do_set_acl, "[-s] [-v version] path acl       setAcl /a world:anyone:r"}},
-      {"stat", {&Shell::do_stat, "[-w] path                        stat /a"}},
-      {"sync",
-       {&Shell::do_sync, "path                             reads after it see all before it"}},
-      {"version", {&Shell::do_version, "                                 of this client"}},
-      {"whoami",
-       {&Shell::do_whoami, "                                 identities of this session"}},
-  };
-  return all;
+bool Shell::needs_server(const std::vector<std::string>& words) const {
+  if (words.empty()) return false;
+  const Entry* entry = find(words[0]);
+  return entry != nullptr && entry->needs_server &&
+         parse_command(entry->spec, {words.begin() + 1, words.end()}).has_value();
 }
 
 int Shell::run(const std::vector<std::string>& words) {
-  if (words.empty()) return 0;
-  Options options;
-  options.command = words[0];
-  const bool is_set =
-      options.command == "set" || options.command == "delete" || options.command == "setAcl";
-  for (size_t i = 1; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    const bool is_flag = word.size() >= 2 && word[0] == '-' && options.rest.empty();
-    if (!is_flag) {
-      options.rest.push_back(word);
-      continue;
-    }
-    const bool has_value =
-        (word == "-v" && is_set) || (word == "-t" && options.command == "create");
-    for (size_t k = 1; k < word.size(); ++k) options.values[word[k]] = "";
-    if (has_value && i + 1 < words.size()) options.values[word[1]] = words[++i];
+  if (words.empty()) return last_code_;
+  const Entry* entry = find(words[0]);
+  if (entry == nullptr) {
+    complain(fmt::format("Command not found {}; help lists them", words[0]));
+    return last_code_ = kCommandNotFound;
   }
-  for (const auto& [name, entry] : commands()) {
-    if (options.command == name) return (this->*entry.first)(options);
+  const auto command = parse_command(entry->spec, {words.begin() + 1, words.end()});
+  if (!command) return last_code_ = usage_error(entry->spec, command.error().message);
+  if (!command->note.empty()) complain(command->note);
+  using client::SessionState;
+  const SessionState state = client_->state();
+  if (entry->needs_server && (state == SessionState::kClosed || state == SessionState::kExpired ||
+                              state == SessionState::kAuthFailed)) {
+    return last_code_ = complain("Not connected; connect begins a new session");
   }
-  std::fprintf(stderr, "Command not found: Command not found %s\n", options.command.c_str());
-  do_help(options);
-  return 1;
+  return last_code_ = (this->*entry->run)(*command);
 }
 
 Shell::Reply Shell::call(wire::OpCode type, std::string body) {
@@ -171,298 +301,72 @@ Shell::Reply Shell::call(wire::OpCode type, std::string body) {
   return *reply;
 }
 
-int Shell::report(const Reply& reply, const std::string& path) {
-  if (reply.err == wire::ErrorCode::kOk) return 0;
-  std::fprintf(stderr, "%s\n", error_text(static_cast<int32_t>(reply.err), path).c_str());
+int Shell::complain(std::string_view text) const {
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
   return 1;
 }
 
-std::string Shell::full(const std::string& path) const {
-  if (chroot_.empty()) return path;
-  return path == "/" ? chroot_ : chroot_ + path;
+int Shell::usage_error(const CommandSpec& spec, const std::string& why) const {
+  complain(why);
+  return complain("usage: " + usage_text(spec));
 }
 
-namespace {
-
-std::string path_body(const std::string& path) {
-  std::string body;
-  wire::Writer(body).buffer(path);
-  return body;
+int Shell::report(const Reply& reply, std::string_view path) const {
+  if (reply.err == wire::ErrorCode::kOk) return 0;
+  return complain(error_text(static_cast<int32_t>(reply.err), path));
 }
 
-std::string path_watch_body(const std::string& path, bool watch) {
-  std::string body;
-  wire::Writer out(body);
-  wire::write_path_watch(out, {path, watch});
-  return body;
-}
-
-}  // namespace
-
-int Shell::do_ls(const Options& options) {
-  const std::string path = options.rest.empty() ? "/" : options.rest[0];
-  const Reply reply =
-      call(wire::OpCode::kGetChildren2, path_watch_body(full(path), options.has('w')));
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, path);
-  if (options.has('w')) client_->remember_watch(client::Client::WatchKind::kChild, full(path));
-  wire::Reader in(reply.body);
-  std::vector<std::string> names(static_cast<size_t>(in.count(4)));
-  for (std::string& name : names) name = std::string(in.buffer());
-  wire::Stat stat;
-  wire::read(in, stat);
-  std::sort(names.begin(), names.end());
-  if (options.has('R')) {
-    print(path + "\n");
-    for (const std::string& name : names) {
-      Options child = options;
-      child.rest = {(path == "/" ? "" : path) + "/" + name};
-      do_ls(child);
-    }
-    return 0;
+std::optional<std::string> Shell::full(const std::string& path) const {
+  if (const std::string why = path_fault(path); !why.empty()) {
+    complain(why);
+    return std::nullopt;
   }
-  print(fmt::format("[{}]\n", fmt::join(names, ", ")));
-  if (options.has('s')) print(stat_text(stat));
-  return 0;
+  if (settings_.chroot.empty()) return path;
+  return path == "/" ? settings_.chroot : settings_.chroot + path;
 }
 
-int Shell::do_get(const Options& options) {
-  if (options.rest.empty()) return report({wire::ErrorCode::kBadArguments, 0, ""}, "get [-s] path");
-  const std::string& path = options.rest[0];
-  const Reply reply = call(wire::OpCode::kGetData, path_watch_body(full(path), options.has('w')));
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, path);
-  if (options.has('w')) client_->remember_watch(client::Client::WatchKind::kData, full(path));
-  wire::Reader in(reply.body);
-  const auto data = in.nullable();
-  wire::Stat stat;
-  wire::read(in, stat);
-  print(data ? *data : std::string_view("null"));
-  print("\n");
-  if (options.has('s')) print(stat_text(stat));
-  return 0;
+std::string Shell::shown(std::string_view full_path) const {
+  const std::string& chroot = settings_.chroot;
+  if (chroot.empty() || !full_path.starts_with(chroot)) return std::string(full_path);
+  full_path.remove_prefix(chroot.size());
+  return full_path.empty() ? "/" : std::string(full_path);
 }
 
-std::optional<wire::Stat> Shell::stat_of(const std::string& path, int& code) {
-  const Reply reply = call(wire::OpCode::kExists, path_watch_body(full(path), false));
-  code = report(reply, path);
-  if (code != 0) return std::nullopt;
-  wire::Reader in(reply.body);
-  wire::Stat stat;
-  wire::read(in, stat);
-  return stat;
+std::optional<int32_t> Shell::version_of(const ParsedCommand& command) const {
+  if (!command.has("v")) return -1;
+  const auto version = parse_number(command.value("v"), "v", INT32_MIN, INT32_MAX);
+  if (version) return static_cast<int32_t>(*version);
+  complain(version.error().message);
+  return std::nullopt;
 }
 
-int Shell::do_stat(const Options& options) {
-  if (options.rest.empty()) return report({wire::ErrorCode::kBadArguments, 0, ""}, "stat path");
-  const std::string& path = options.rest[0];
-  const Reply reply = call(wire::OpCode::kExists, path_watch_body(full(path), options.has('w')));
-  if (options.has('w')) client_->remember_watch(client::Client::WatchKind::kExist, full(path));
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, path);
-  wire::Reader in(reply.body);
-  wire::Stat stat;
-  wire::read(in, stat);
-  print(stat_text(stat));
-  return 0;
-}
-
-int Shell::do_create(const Options& options) {
-  if (options.rest.empty()) return report({wire::ErrorCode::kBadArguments, 0, ""}, "create path");
-  const std::string& path = options.rest[0];
-  wire::CreateRequest request;
-  const std::string target = full(path);
-  request.path = target;
-  if (options.rest.size() > 1) request.data = options.rest[1];
-  request.acl = {{wire::kPermAll, {"world", "anyone"}}};
-  if (options.rest.size() > 2) {
-    const auto acl = parse_acl(options.rest[2]);
-    if (!acl) return report({wire::ErrorCode::kInvalidAcl, 0, ""}, path);
-    request.acl = *acl;
-  }
-  auto type = wire::OpCode::kCreate2;
-  request.flags = (options.has('e') ? wire::kFlagEphemeral : 0) |
-                  (options.has('s') ? wire::kFlagSequential : 0);
-  if (options.has('c')) {
-    type = wire::OpCode::kCreateContainer;
-    request.flags = wire::kFlagContainer;
-  } else if (options.has('t')) {
-    type = wire::OpCode::kCreateTtl;
-    request.flags = options.has('s') ? wire::kFlagSequentialTtl : wire::kFlagTtl;
-    request.ttl_ms = std::atoll(options.value('t').c_str());
-  }
-  std::string body;
-  wire::Writer out(body);
-  wire::write_create(out, type, request);
-  const Reply reply = call(type, std::move(body));
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, path);
-  wire::Reader in(reply.body);
-  print(fmt::format("Created {}\n", in.buffer().substr(chroot_.size())));
-  return 0;
-}
-
-int Shell::do_set(const Options& options) {
-  if (options.rest.size() < 2) {
-    return report({wire::ErrorCode::kBadArguments, 0, ""}, "set [-s] [-v version] path data");
-  }
-  std::string body;
-  wire::Writer out(body);
-  const std::string target = full(options.rest[0]);
-  const int32_t version = options.has('v') ? std::atoi(options.value('v').c_str()) : -1;
-  wire::write_set_data(out, {target, options.rest[1], version});
-  const Reply reply = call(wire::OpCode::kSetData, std::move(body));
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, options.rest[0]);
-  if (options.has('s')) {
-    wire::Reader in(reply.body);
-    wire::Stat stat;
-    wire::read(in, stat);
-    print(stat_text(stat));
-  }
-  return 0;
-}
-
-int Shell::do_delete(const Options& options) {
-  if (options.rest.empty()) return report({wire::ErrorCode::kBadArguments, 0, ""}, "delete path");
-  std::string body;
-  wire::Writer out(body);
-  const std::string target = full(options.rest[0]);
-  const int32_t version = options.has('v') ? std::atoi(options.value('v').c_str()) : -1;
-  wire::write_path_version(out, {target, version});
-  return report(call(wire::OpCode::kDelete, std::move(body)), options.rest[0]);
-}
-
-int Shell::do_deleteall(const Options& options) {
-  if (options.rest.empty())
-    return report({wire::ErrorCode::kBadArguments, 0, ""}, "deleteall path");
-  const std::string& path = options.rest[0];
-  const Reply reply = call(wire::OpCode::kGetChildren, path_watch_body(full(path), false));
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, path);
-  wire::Reader in(reply.body);
-  std::vector<std::string> names(static_cast<size_t>(in.count(4)));
-  for (std::string& name : names) name = std::string(in.buffer());
-  for (const std::string& name : names) {
-    Options child;
-    child.rest = {(path == "/" ? "" : path) + "/" + name};
-    if (const int code = do_deleteall(child); code != 0) return code;
-  }
-  return path == "/" ? 0 : do_delete(options);
-}
-
-int Shell::do_get_acl(const Options& options) {
-  if (options.rest.empty()) return report({wire::ErrorCode::kBadArguments, 0, ""}, "getAcl path");
-  const Reply reply = call(wire::OpCode::kGetAcl, path_body(full(options.rest[0])));
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, options.rest[0]);
-  wire::Reader in(reply.body);
-  wire::AclList acl;
-  wire::Stat stat;
-  wire::read(in, acl);
-  wire::read(in, stat);
-  for (const wire::Acl& one : acl) print(acl_text(one));
-  if (options.has('s')) print(stat_text(stat));
-  return 0;
-}
-
-int Shell::do_set_acl(const Options& options) {
-  const auto acl = options.rest.size() < 2 ? std::nullopt : parse_acl(options.rest[1]);
-  if (!acl) return report({wire::ErrorCode::kInvalidAcl, 0, ""}, "setAcl path scheme:id:perms");
-  std::string body;
-  wire::Writer out(body);
-  const std::string target = full(options.rest[0]);
-  wire::SetAclRequest request;
-  request.path = target;
-  request.acl = *acl;
-  request.version = options.has('v') ? std::atoi(options.value('v').c_str()) : -1;
-  wire::write_set_acl(out, request);
-  return report(call(wire::OpCode::kSetAcl, std::move(body)), options.rest[0]);
-}
-
-int Shell::do_sync(const Options& options) {
-  const std::string path = options.rest.empty() ? "/" : options.rest[0];
-  const Reply reply = call(wire::OpCode::kSync, path_body(full(path)));
-  if (reply.err == wire::ErrorCode::kOk) print("Sync is OK\n");
-  return report(reply, path);
-}
-
-int Shell::do_addauth(const Options& options) {
-  if (options.rest.empty())
-    return report({wire::ErrorCode::kBadArguments, 0, ""}, "addauth scheme auth");
-  auto done = std::make_shared<bool>(false);
-  auto err = std::make_shared<wire::ErrorCode>(wire::ErrorCode::kOk);
-  client_->add_auth(options.rest[0], options.rest.size() > 1 ? options.rest[1] : "",
-                    [done, err](const client::ReplyView& reply) {
-                      *err = reply.err;
-                      *done = true;
-                    });
-  terminal_.run_until([done] { return *done; }, kAnswerTimeoutMs);
-  return report({*err, 0, ""}, options.rest[0]);
-}
-
-int Shell::do_whoami(const Options&) {
-  const Reply reply = call(wire::OpCode::kWhoAmI, "");
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, "whoami");
-  wire::Reader in(reply.body);
-  print("Auth scheme: User\n");
-  for (int32_t left = in.count(8); left > 0; --left) {
-    const std::string scheme(in.buffer());
-    print(fmt::format("{}: {}\n", scheme, in.buffer()));
-  }
-  return 0;
-}
-
-int Shell::do_get_ephemerals(const Options& options) {
-  const std::string path = options.rest.empty() ? "/" : options.rest[0];
-  const Reply reply = call(wire::OpCode::kGetEphemerals, path_body(full(path)));
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, path);
-  wire::Reader in(reply.body);
-  std::vector<std::string> paths(static_cast<size_t>(in.count(4)));
-  for (std::string& one : paths) one = std::string(in.buffer());
-  print(fmt::format("[{}]\n", fmt::join(paths, ", ")));
-  return 0;
-}
-
-int Shell::do_count_children(const Options& options) {
-  const std::string path = options.rest.empty() ? "/" : options.rest[0];
-  const Reply reply = call(wire::OpCode::kGetAllChildrenNumber, path_body(full(path)));
-  if (reply.err != wire::ErrorCode::kOk) return report(reply, path);
-  wire::Reader in(reply.body);
-  print(fmt::format("{}\n", in.i32()));
-  return 0;
-}
-
-int Shell::do_config(const Options& options) {
-  Options get = options;
-  get.rest = {"/zookeeper/config"};
-  return do_get(get);
-}
-
-int Shell::do_help(const Options&) {
-  print("ZooKeeper -server host:port[,host:port] command args\n");
-  for (const auto& [name, entry] : commands()) {
-    print(fmt::format("\t{:<21}{}\n", name, entry.second));
-  }
-  return 0;
-}
-
-int Shell::do_quit(const Options&) {
-  quit_ = true;
-  return 0;
-}
-
-int Shell::do_version(const Options&) {
-  print("ZooKeeper CLI version: zooid\n");
-  return 0;
-}
-
-std::vector<std::string> Shell::complete(const std::string& partial_path) {
-  const size_t slash = partial_path.rfind('/');
-  if (slash == std::string::npos) return {};
-  const std::string parent = slash == 0 ? "/" : partial_path.substr(0, slash);
-  const Reply reply = call(wire::OpCode::kGetChildren, path_watch_body(full(parent), false));
+std::vector<std::string> Shell::complete(std::string_view line) {
+  const size_t begin = line.find_last_of(" \t") + 1;  // 0 if there is none
+  const std::string word(line.substr(begin));
   std::vector<std::string> matches;
-  if (reply.err != wire::ErrorCode::kOk) return matches;
-  wire::Reader in(reply.body);
-  for (int32_t left = in.count(4); left > 0; --left) {
-    std::string path = (parent == "/" ? "" : parent) + "/" + std::string(in.buffer());
-    if (path.starts_with(partial_path)) matches.push_back(std::move(path));
+  const auto add = [&](const std::string& candidate) {
+    if (candidate.starts_with(word)) matches.push_back(candidate);
+  };
+  if (word.starts_with("/")) {
+    const size_t slash = word.rfind('/');
+    const std::string parent = slash == 0 ? "/" : word.substr(0, slash);
+    if (!path_fault(parent).empty()) return matches;
+    Children children;
+    if (children_of(*full(parent), false, children).err != wire::ErrorCode::kOk) return matches;
+    for (const std::string& name : children.names) add((parent == "/" ? "" : parent) + "/" + name);
+    return matches;
   }
-  std::sort(matches.begin(), matches.end());
+  const auto words = split_words(line.substr(0, begin));
+  if (!words || words->empty()) {
+    for (const Entry& entry : table()) add(entry.spec.name);
+    return matches;
+  }
+  if (const Entry* entry = find(words->front()); entry != nullptr) {
+    for (const OptionSpec& option : entry->spec.options) add("-" + option.name);
+    if (entry->spec.name == "help") {
+      for (const Entry& other : table()) add(other.spec.name);
+    }
+  }
   return matches;
 }
 

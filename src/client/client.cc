@@ -1,5 +1,7 @@
 #include "client/client.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -18,6 +20,7 @@ constexpr size_t kSetWatchesBytesMax = 128u * 1024;
 
 Client::Client(env::Network& network, const env::Clock& clock, uint64_t seed, ClientOptions options)
     : network_(network), clock_(clock), random_(seed), options_(std::move(options)) {
+  servers_distinct_ = std::set(options_.servers.begin(), options_.servers.end()).size();
   if (options_.shuffle) next_server_ = random_.below(options_.servers.size());
 }
 
@@ -30,7 +33,7 @@ void Client::set_state(SessionState state) {
 }
 
 void Client::submit(wire::OpCode type, std::string body, ReplyCallback callback) {
-  if (state_ == SessionState::kExpired || state_ == SessionState::kClosed) {
+  if (is_over()) {
     callback({wire::ErrorCode::kSessionExpired, 0, {}});
     return;
   }
@@ -73,6 +76,22 @@ void Client::disconnect() {
   lose_connection("disconnected by request");
 }
 
+void Client::renew() {
+  if (!is_over()) return;
+  end_requests();
+  session_ = SessionId{0};
+  password_.assign(16, '\0');
+  negotiated_ms_ = 0;
+  auths_.clear();
+  auth_callbacks_.clear();
+  for (auto& watches : watches_) watches.clear();
+  stream_broken_ = true;
+  handshaken_ = false;
+  ping_at_us_ = dead_at_us_ = kNever;
+  connect_at_us_ = 0;
+  set_state(SessionState::kConnecting);
+}
+
 void Client::remember_watch(WatchKind kind, std::string path) {
   watches_[static_cast<int>(kind)].insert(std::move(path));
 }
@@ -86,19 +105,23 @@ void Client::connect_next(Now now) {
   connect_at_us_ = kNever;
   input_.clear();
   handshaken_ = false;
+  is_connected_ = false;
   stream_broken_ = false;
   const int64_t share = options_.session_timeout_ms / static_cast<int64_t>(options_.servers.size());
-  dead_at_us_ = now.mono_us + ms_to_us(std::max<int64_t>(share, 500));
-  stream_ = network_.connect(current_, std::max<int64_t>(share, 500), *this);
+  answer_limit_ms_ = std::max<int64_t>(share, 500);
+  dead_at_us_ = now.mono_us + ms_to_us(answer_limit_ms_);
+  stream_ = network_.connect(current_, answer_limit_ms_, *this);
 }
 
 void Client::on_connected() {
+  is_connected_ = true;
   wire::ConnectRequest request;
   request.last_zxid_seen = last_zxid_;
   request.timeout_ms = options_.session_timeout_ms;
   request.session_id = session_;
   request.password = password_;
   request.has_read_only = true;
+  request.read_only = options_.read_only;
   std::string& out = stream_->output();
   const size_t begun = wire::begin_frame(out);
   wire::Writer writer(out);
@@ -107,13 +130,16 @@ void Client::on_connected() {
 }
 
 void Client::on_closed(const Error& reason) {
-  lose_connection(reason.message);
+  const bool is_unserved = is_connected_ && !handshaken_;
+  lose_connection(is_unserved ? "closed without an answer: it does not serve clients"
+                              : reason.message);
 }
 
 void Client::lose_connection(const std::string& reason) {
   log::debug("client connection to {} lost: {}", current_.text(), reason);
   stream_broken_ = true;  // destroyed in on_batch: we may be inside its callback
   const bool was_connected = handshaken_;
+  if (!was_connected) failures_[current_] = reason;
   handshaken_ = false;
   ping_at_us_ = dead_at_us_ = kNever;
   ++attempts_in_round_;
@@ -122,7 +148,7 @@ void Client::lose_connection(const std::string& reason) {
   connect_at_us_ = clock_.now().mono_us + (was_connected ? 0
                                            : round_over  ? kRetryRoundUs
                                                          : kRetryUs);
-  if (state_ == SessionState::kClosed || state_ == SessionState::kExpired) return;
+  if (is_over()) return;
   set_state(SessionState::kConnecting);
   std::deque<Request> lost;
   while (!requests_.empty() && requests_.front().sent) {
@@ -133,7 +159,6 @@ void Client::lose_connection(const std::string& reason) {
 }
 
 void Client::on_bytes(std::string_view bytes) {
-  dead_at_us_ = clock_.now().mono_us + ms_to_us(std::max(negotiated_ms_, 500)) * 2 / 3;
   input_.append(bytes);
   size_t begin = 0;
   while (!stream_broken_ && input_.size() - begin >= 4) {
@@ -146,6 +171,8 @@ void Client::on_bytes(std::string_view bytes) {
     handshaken_ ? handle_frame(frame) : handle_handshake(frame);
   }
   input_.erase(0, begin);
+  // The time-out is known from the handshake on.
+  if (handshaken_) dead_at_us_ = clock_.now().mono_us + ms_to_us(negotiated_ms_) * 2 / 3;
 }
 
 void Client::handle_handshake(std::string_view frame) {
@@ -160,10 +187,13 @@ void Client::handle_handshake(std::string_view frame) {
     return;
   }
   handshaken_ = true;
+  is_read_only_ = response.read_only;
+  failures_.clear();
   attempts_in_round_ = 0;
   session_ = response.session_id;
   password_ = response.password;
   negotiated_ms_ = response.timeout_ms;
+  answer_limit_ms_ = negotiated_ms_ * 2 / 3;
   ping_at_us_ = clock_.now().mono_us + ms_to_us(negotiated_ms_) / 3;
   for (const Auth& auth : auths_) {
     std::string body;
@@ -210,7 +240,11 @@ void Client::handle_frame(std::string_view frame) {
   if (header.zxid > 0) last_zxid_ = std::max(last_zxid_, header.zxid);
   if (header.xid == wire::kXidPing || header.xid == wire::kXidSetWatches) return;
   if (header.xid == wire::kXidAuth) {
-    if (header.err != 0) set_state(SessionState::kAuthFailed);
+    if (header.err != 0) {
+      stream_broken_ = true;
+      set_state(SessionState::kAuthFailed);
+      end_requests();
+    }
     if (auth_callbacks_.empty()) return;
     const ReplyCallback callback = std::move(auth_callbacks_.front());
     auth_callbacks_.pop_front();
@@ -259,12 +293,12 @@ void Client::send_waiting() {
 
 void Client::on_batch(Now now) {
   if (stream_broken_ && stream_ != nullptr) stream_.reset();
-  if (state_ == SessionState::kExpired || state_ == SessionState::kClosed) {
+  if (is_over()) {
     stream_.reset();
     return;
   }
   if (stream_ != nullptr && now.mono_us >= dead_at_us_) {
-    lose_connection("no answer in time");
+    lose_connection(fmt::format("no answer within {} ms", answer_limit_ms_));
     stream_.reset();
   }
   if (stream_ == nullptr && now.mono_us >= connect_at_us_) connect_next(now);
@@ -275,43 +309,70 @@ void Client::on_batch(Now now) {
 }
 
 int64_t Client::next_deadline() const {
-  if (state_ == SessionState::kExpired || state_ == SessionState::kClosed) return kNever;
+  if (is_over()) return stream_ == nullptr ? kNever : 0;
   if (stream_broken_ && stream_ != nullptr) return 0;
   return std::min({stream_ == nullptr ? connect_at_us_ : kNever, ping_at_us_, dead_at_us_});
 }
 
+namespace {
+
+// Java's client takes the port behind the last colon, none at all for 2181, and nothing else.
+Result<uint16_t> parse_port(std::string_view text, std::string_view host) {
+  uint16_t port = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, port);
+  if (error != std::errc() || stop != end || text.empty()) {
+    return fail(fmt::format("bad port '{}' in {}: expected host:port with a port of 0 to 65535",
+                            text, host));
+  }
+  return port;
+}
+
+Result<env::Endpoint> parse_host(std::string_view text) {
+  env::Endpoint endpoint{"", 2181};
+  if (text.front() == '[') {
+    const size_t end = text.rfind(']');
+    if (end == std::string_view::npos) {
+      return fail(fmt::format("{} starts with '[' but has no matching ']'", text));
+    }
+    endpoint.host = std::string(text.substr(1, end - 1));
+    if (endpoint.host.empty()) return fail(fmt::format("{}: no address in the brackets", text));
+    if (end + 1 == text.size()) return endpoint;
+    if (text[end + 1] != ':') return fail(fmt::format("{} does not have ':' behind ']'", text));
+    TRY_VALUE(port, parse_port(text.substr(end + 2), text));
+    endpoint.port = port;
+    return endpoint;
+  }
+  const size_t colon = text.rfind(':');
+  endpoint.host = std::string(text.substr(0, colon));
+  if (endpoint.host.empty()) return fail(fmt::format("no host in '{}'", text));
+  if (colon == std::string_view::npos || colon + 1 == text.size()) return endpoint;
+  TRY_VALUE(port, parse_port(text.substr(colon + 1), text));
+  endpoint.port = port;
+  return endpoint;
+}
+
+}  // namespace
+
 Result<std::vector<env::Endpoint>> parse_hosts(std::string_view text, std::string* chroot) {
   const size_t slash = text.find('/');
   if (slash != std::string_view::npos) {
-    if (chroot != nullptr) *chroot = std::string(text.substr(slash));
+    std::string path(text.substr(slash));
+    if (path.size() > 1 && (path.back() == '/' || path.find("//") != std::string::npos)) {
+      return fail(fmt::format("the chroot {} is no path: expected for example /app", path));
+    }
+    if (chroot != nullptr) *chroot = path == "/" ? "" : path;
     text = text.substr(0, slash);
   }
-  if (chroot != nullptr && *chroot == "/") chroot->clear();
   std::vector<env::Endpoint> endpoints;
   while (!text.empty()) {
     const size_t comma = text.find(',');
     std::string_view one = text.substr(0, comma);
     text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+    while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
+    while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
     if (one.empty()) continue;
-    env::Endpoint endpoint{"", 2181};
-    std::string_view port;
-    if (one.front() == '[') {
-      const size_t end = one.find(']');
-      if (end == std::string_view::npos) return fail("missing ']' in " + std::string(one));
-      endpoint.host = std::string(one.substr(1, end - 1));
-      if (end + 1 < one.size() && one[end + 1] == ':') port = one.substr(end + 2);
-    } else {
-      const size_t colon = one.rfind(':');
-      endpoint.host = std::string(one.substr(0, colon));
-      if (colon != std::string_view::npos) port = one.substr(colon + 1);
-    }
-    if (!port.empty()) {
-      const auto [end, error] =
-          std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
-      if (error != std::errc() || end != port.data() + port.size()) {
-        return fail("bad port '" + std::string(port) + "' in " + std::string(one));
-      }
-    }
+    TRY_VALUE(endpoint, parse_host(one));
     endpoints.push_back(std::move(endpoint));
   }
   if (endpoints.empty()) return fail("no server given: expected host:port[,host:port...]");

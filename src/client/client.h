@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -25,7 +26,8 @@ enum class SessionState { kConnecting, kConnected, kExpired, kClosed, kAuthFaile
 struct ClientOptions {
   std::vector<env::Endpoint> servers;
   int32_t session_timeout_ms = 30'000;
-  bool shuffle = true;  // begin with a server drawn by chance
+  bool shuffle = true;     // begin with a server drawn by chance
+  bool read_only = false;  // a server without a quorum will do (readonlymode.enabled there)
 };
 
 struct ReplyView {
@@ -54,6 +56,9 @@ class Client : public env::Worker, private env::StreamHandler {
   enum class WatchKind { kData, kExist, kChild, kPersistent, kPersistentRecursive };
   void remember_watch(WatchKind kind, std::string path);
   void forget_watch(WatchKind kind, const std::string& path);
+  bool has_watch(WatchKind kind, const std::string& path) const {
+    return watches_[static_cast<int>(kind)].contains(path);
+  }
   void add_auth(std::string scheme, std::string auth, ReplyCallback callback);
   // Ends the session; the callback comes when the server has answered.
   void close(ReplyCallback callback);
@@ -69,8 +74,16 @@ class Client : public env::Worker, private env::StreamHandler {
   int32_t negotiated_timeout_ms() const { return negotiated_ms_; }
   const env::Endpoint& server() const { return current_; }
   int64_t last_zxid() const { return last_zxid_; }
+  bool is_read_only() const { return is_read_only_; }  // the server that it is connected to
   // Breaks the connection; the next server is tried (tests, `connect`).
   void disconnect();
+  // Once the session is over: begins a new one, which has none of the watches and identities.
+  void renew();
+
+  // Why the last attempt at each server failed, until one has answered; for people.
+  const std::map<env::Endpoint, std::string>& failures() const { return failures_; }
+  // Every server was tried, and none answered.
+  bool is_round_over() const { return failures_.size() >= servers_distinct_; }
 
   void on_batch(Now now) override;
   int64_t next_deadline() const override;
@@ -98,6 +111,11 @@ class Client : public env::Worker, private env::StreamHandler {
   void send_watches();
   void set_state(SessionState state);
   void end_requests();
+  // The session is over; renew() begins another one.
+  bool is_over() const {
+    return state_ == SessionState::kExpired || state_ == SessionState::kClosed ||
+           state_ == SessionState::kAuthFailed;
+  }
 
   env::Network& network_;
   const env::Clock& clock_;
@@ -106,6 +124,10 @@ class Client : public env::Worker, private env::StreamHandler {
   size_t next_server_ = 0;
   size_t attempts_in_round_ = 0;
   env::Endpoint current_;
+  size_t servers_distinct_ = 0;
+  std::map<env::Endpoint, std::string> failures_;
+  bool is_connected_ = false;  // the stream is; the handshake may be under way
+  bool is_read_only_ = false;
   std::unique_ptr<env::Stream> stream_;
   bool stream_broken_ = false;
   bool handshaken_ = false;
@@ -120,6 +142,7 @@ class Client : public env::Worker, private env::StreamHandler {
   std::deque<ReplyCallback> auth_callbacks_;
   std::vector<Auth> auths_;
   std::set<std::string> watches_[5];
+  int64_t answer_limit_ms_ = 0;  // what dead_at_us_ was set from, for messages
   int64_t connect_at_us_ = 0;
   int64_t ping_at_us_ = kNever;
   int64_t dead_at_us_ = kNever;
@@ -127,8 +150,8 @@ class Client : public env::Worker, private env::StreamHandler {
   std::function<void(const WatchEvent&)> on_event_;
 };
 
-// "host:port,host:port" (IPv6 in brackets; port 2181 if missing). A chroot behind the last one is
-// returned separately.
+// "host:port,host:port" as Java's client reads it (IPv6 in brackets or bare with a port; port 2181
+// if missing). A chroot behind the last one is returned separately; "/" is none.
 Result<std::vector<env::Endpoint>> parse_hosts(std::string_view text, std::string* chroot);
 
 }  // namespace zooid::client
