@@ -44,6 +44,10 @@ struct ServerConfig {
   int32_t commit_log_count = 500;
   // History that a leader reads from its log files in one step for one learner. Has no key.
   uint64_t history_slice_bytes = 512u << 10;
+  // What waits in all connections together, see docs/limits.md. Without keys: tests draw them
+  // small.
+  uint64_t output_bytes_max = 128u << 20;
+  uint64_t incoming_bytes_max = 64u << 20;
   int32_t purge_retain_count = 3;    // autopurge.snapRetainCount
   int32_t purge_interval_hours = 0;  // autopurge.purgeInterval; 0: off
   bool force_sync = true;

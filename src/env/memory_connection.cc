@@ -26,8 +26,11 @@ class MemoryStream final : public Stream {
   }
   std::string& output() override { return is_closed_ ? after_close_ : connection_->output(side_); }
   size_t backlog() const override { return connection_->backlog(side_); }
+  size_t count_backlog() override { return connection_->count_backlog(side_); }
   void pause_reading() override { connection_->pause_reading(side_); }
   void resume_reading() override { connection_->resume_reading(side_); }
+  // Only MemoryNetworkOptions::splits_arrivals splits what arrives.
+  void limit_reads(const size_t&) override {}
   void close() override {
     if (!std::exchange(is_closed_, true)) connection_->close(side_);
   }
@@ -122,6 +125,15 @@ void MemoryConnection::start_accepted(StreamHandler& handler) {
 
 // ---- what the owner of a side does ----
 
+size_t MemoryConnection::count_backlog(int side) {
+  Side& own = sides_[side];
+  if (own.host == nullptr) return own.output.size();
+  ASSERT(own.host->output_bytes_ >= own.counted);
+  own.host->output_bytes_ += own.output.size() - own.counted;
+  own.counted = own.output.size();
+  return own.counted;
+}
+
 void MemoryConnection::resume_reading(int side) {
   sides_[side].is_paused = false;
   mark_ready(side);
@@ -198,6 +210,7 @@ void MemoryConnection::flush(int side) {
     own.output.erase(0, count);
   }
   if (!own.output.empty()) own.is_blocked = true;
+  count_backlog(side);
   if (own.output.empty() && own.state == State::kClosing) send_fin(side);
 }
 
@@ -229,6 +242,7 @@ void MemoryConnection::break_side(int side, Error reason) {
   own.is_end_abrupt = true;
   // A connection that is not accepted yet is accepted first and then found broken.
   own.output.clear();
+  count_backlog(side);
   mark_ready(side);
 }
 
@@ -296,6 +310,7 @@ void MemoryConnection::finish(int side, State state) {
   Side& own = sides_[side];
   own.state = state;
   own.output.clear();
+  count_backlog(side);
   own.host->connections_.erase({number_, side});
 }
 

@@ -27,6 +27,8 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
   // ---- what the owner of a side does ----
   std::string& output(int side) { return sides_[side].output; }
   size_t backlog(int side) const { return sides_[side].output.size(); }
+  // Brings the host's sum up to date.
+  size_t count_backlog(int side);
   const Endpoint& peer(int side) const { return sides_[side].peer; }
   void pause_reading(int side) { sides_[side].is_paused = true; }
   void resume_reading(int side);
@@ -64,6 +66,7 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
     Endpoint peer;
     std::string output;
     std::string received;
+    size_t counted = 0;         // the part of the host's output_bytes that is this one's
     size_t unacknowledged = 0;  // bytes sent and not read by the other side
     int64_t last_arrival_us = 0;
     bool is_paused = false;

@@ -49,6 +49,7 @@ class MemoryHost final : public Network, public Clock, public Waker {
   // in use.
   Result<std::unique_ptr<Listener>> listen(const Endpoint& at, int backlog,
                                            AcceptFunction accept) override;
+  size_t output_bytes() const override { return output_bytes_; }
   Now now() const override;
   int64_t instant_us() const override { return now().mono_us; }
   // The loop runs once more at this time.
@@ -104,6 +105,7 @@ class MemoryHost final : public Network, public Clock, public Waker {
   int64_t wall_drift_ppm_ = 0;
   int64_t wall_drift_since_us_ = 0;
   int64_t workers_deadline_us_ = kNever;  // as the workers said after the last wake-up
+  size_t output_bytes_ = 0;
   uint16_t next_port_ = 40'000;
   std::vector<Worker*> workers_;
   std::map<uint16_t, MemoryListener*> listeners_;

@@ -54,9 +54,14 @@ class Stream {
   virtual std::string& output() = 0;
   // Bytes appended but not yet taken by the kernel.
   virtual size_t backlog() const = 0;
+  // backlog(), and Network::output_bytes() knows of it at once. Without this it learns at the
+  // flush.
+  virtual size_t count_backlog() = 0;
   // Back-pressure: while paused no on_bytes is called. Bytes wait in the kernel.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
+  // No on_bytes brings more than `bytes_max` says when it is called. It must outlive the stream.
+  virtual void limit_reads(const size_t& bytes_max) = 0;
   // Stops callbacks now; sends what is in output() if the peer takes it within two seconds, then
   // closes. The Stream object may be destroyed right after.
   virtual void close() = 0;
@@ -93,6 +98,8 @@ class Network {
   // Listens on a numeric address or name; an empty host means every address. port 0 picks one.
   virtual Result<std::unique_ptr<Listener>> listen(const Endpoint& at, int backlog,
                                                    AcceptFunction accept) = 0;
+  // Memory of the outputs of all streams, of closed ones too until they are gone.
+  virtual size_t output_bytes() const = 0;
 };
 
 // What a loop drives beside streams. All calls on the loop's thread.

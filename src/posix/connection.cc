@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -37,8 +38,10 @@ class ConnectionStream : public env::Stream {
   ~ConnectionStream() override { connection_.release_stream(); }
   std::string& output() override { return connection_.output(); }
   size_t backlog() const override { return connection_.backlog(); }
+  size_t count_backlog() override { return connection_.count_backlog(); }
   void pause_reading() override { connection_.pause_reading(); }
   void resume_reading() override { connection_.resume_reading(); }
+  void limit_reads(const size_t& bytes_max) override { connection_.limit_reads(bytes_max); }
   void close() override { connection_.close_gracefully(); }
   void reset() override { connection_.close_with_reset(); }
   const env::Endpoint& peer() const override { return connection_.peer_; }
@@ -89,6 +92,14 @@ std::string& Connection::output() {
   }
   reactor_.mark_dirty(*this);
   return output_;
+}
+
+size_t Connection::count_backlog() {
+  const size_t held = backlog() == 0 ? 0 : output_.capacity();
+  ASSERT(reactor_.output_bytes >= counted_);
+  reactor_.output_bytes += held - counted_;
+  counted_ = held;
+  return backlog();
 }
 
 void Connection::resume_reading() {
@@ -156,6 +167,7 @@ void Connection::on_flush() {
   }
   if (state_ != State::kOpen && state_ != State::kClosing) return;
   if (!blocked_ && backlog() > 0) write_some();
+  count_backlog();
   if (state_ == State::kClosing && (backlog() == 0 || broken_)) begin_lingering();
 }
 
@@ -180,7 +192,8 @@ void Connection::read_once() {
     if (broken_) fail_connection({Error::Kind::kClosed, "connection lost while not reading"});
     return;
   }
-  const std::span<char> buffer = reactor_.read_buffer();
+  std::span<char> buffer = reactor_.read_buffer();
+  if (read_bytes_max_ != nullptr) buffer = buffer.first(std::min(*read_bytes_max_, buffer.size()));
   const ssize_t count = recv(fd_, buffer.data(), buffer.size(), 0);
   if (count > 0) {
     // A short read emptied the socket, and epoll tells when more arrives. After the other side's
@@ -252,6 +265,7 @@ void Connection::drain_after_block() {
   writable_ = blocked_ = false;
   if (state_ != State::kOpen && state_ != State::kClosing) return;
   if (backlog() > 0) write_some();
+  count_backlog();
   if (backlog() > 0 || broken_) return;
   if (state_ == State::kClosing) {
     begin_lingering();
@@ -280,6 +294,7 @@ void Connection::release_output() {
   std::string buffer;
   buffer.swap(output_);
   reactor_.give_buffer(std::move(buffer));
+  count_backlog();
 }
 
 void Connection::fail_connection(Error reason) {

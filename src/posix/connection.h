@@ -53,8 +53,11 @@ class Connection : public Source {
 
   std::string& output();
   size_t backlog() const { return output_.size() - sent_; }
+  // Brings the reactor's sum up to date.
+  size_t count_backlog();
   void pause_reading() { paused_ = true; }
   void resume_reading();
+  void limit_reads(const size_t& bytes_max) { read_bytes_max_ = &bytes_max; }
   void close_gracefully();
   void close_with_reset();
   void release_stream();
@@ -80,8 +83,10 @@ class Connection : public Source {
   env::StreamHandler* handler_ = nullptr;
   std::unique_ptr<Attempt> attempt_;
   std::string output_;
-  size_t sent_ = 0;  // bytes at the front of output_ that the kernel has taken
+  size_t sent_ = 0;     // bytes at the front of output_ that the kernel has taken
+  size_t counted_ = 0;  // the part of Reactor::output_bytes that is this one's
   env::Endpoint peer_;
+  const size_t* read_bytes_max_ = nullptr;  // null: as much as there is
   int fd_ = -1;
   int write_errno_ = 0;  // of a failed write; reported once the input has been read to its end
   State state_ = State::kOpen;

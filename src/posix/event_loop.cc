@@ -167,6 +167,10 @@ Result<std::unique_ptr<env::Listener>> EventLoop::listen(const env::Endpoint& at
   return start_listening(parts_->reactor, at, backlog, std::move(accept));
 }
 
+size_t EventLoop::output_bytes() const {
+  return parts_->reactor.output_bytes;
+}
+
 void EventLoop::add_worker(env::Worker& worker) {
   parts_->workers.push_back(&worker);
 }

@@ -27,6 +27,7 @@ class EventLoop : public env::Network, public env::Clock {
                                        env::StreamHandler& handler) override;
   Result<std::unique_ptr<env::Listener>> listen(const env::Endpoint& at, int backlog,
                                                 env::AcceptFunction accept) override;
+  size_t output_bytes() const override;
 
   // Workers are asked in the order added; they must outlive the loop's run.
   void add_worker(env::Worker& worker);

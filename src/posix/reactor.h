@@ -90,6 +90,8 @@ class Reactor {
 
   // Closed streams that still have output to send.
   int closing_streams = 0;
+  // Sum over all connections, each as of its last flush or count_backlog().
+  size_t output_bytes = 0;
 
  private:
   void add_source(std::unique_ptr<Source> source);

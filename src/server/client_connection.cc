@@ -11,6 +11,7 @@
 #include "base/planted_bug.h"
 #include "server/client_reads.h"
 #include "server/four_letter_words.h"
+#include "server/reply_estimate.h"
 
 namespace zooid::server {
 namespace {
@@ -18,8 +19,6 @@ namespace {
 constexpr size_t kLengthBytes = 4;
 constexpr size_t kNoWord = SIZE_MAX;
 constexpr size_t kPasswordBytes = 16;
-// A larger buffer of incomplete input is cut to its content now and then.
-constexpr size_t kIncomingKeptBytes = 64 << 10;
 
 int32_t load_i32(const char* at) {
   uint32_t value;
@@ -38,6 +37,7 @@ ClientConnection::ClientConnection(ShardCore& core, ConnectionId id,
       established_wall_ms_(now.wall_ms),
       ids_(core.limits.identities(stream_->peer().host)) {
   check_at(now.mono_us + kSessionlessUs);
+  stream_->limit_reads(core_.read_bytes_max());
 }
 
 // ---- input ----
@@ -51,17 +51,30 @@ void ClientConnection::on_bytes(std::string_view bytes) {
     touch();
   }
   if (!incoming_.empty() || pauses_ != 0) {
+    const size_t before = incoming_.size();
     incoming_.append(bytes);
+    count_incoming(before, before == 0);
     if (pauses_ == 0) consume_buffered();
     return;
   }
   const size_t used = consume(bytes);
-  if (used < bytes.size() && state_ != State::kClosed) incoming_.assign(bytes.substr(used));
+  if (used < bytes.size() && state_ != State::kClosed) {
+    incoming_.assign(bytes.substr(used));
+    count_incoming(0, true);
+  }
 }
 
 void ClientConnection::consume_buffered() {
   const size_t used = consume(incoming_);
+  if (state_ == State::kClosed) return;
+  const size_t before = incoming_.size();
   incoming_.erase(0, used);
+  count_incoming(before, used > 0);
+}
+
+void ClientConnection::count_incoming(size_t bytes_before, bool is_begun) {
+  if (is_begun) incoming_since_us_ = core_.clock.now().mono_us;
+  core_.count_incoming(bytes_before, incoming_.size());
 }
 
 size_t ClientConnection::consume(std::string_view bytes) {
@@ -253,9 +266,22 @@ void ClientConnection::resume(Pause reason) {
 }
 
 void ClientConnection::check_backlog() {
-  if ((pauses_ & kBacklog) != 0 || state_ == State::kClosed) return;
-  const size_t backlog = stream_->backlog();
-  if (backlog <= kBacklogPauseBytes) return;
+  if (state_ == State::kClosed) return;
+  const size_t backlog = stream_->count_backlog();
+  if (backlog <= kBacklogResumeBytes || (pauses_ & kBacklog) != 0) return;
+  if (backlog > kBacklogPauseBytes || core_.is_output_full()) pause_for_backlog(backlog);
+}
+
+bool ClientConnection::must_wait_for_room(wire::OpCode type, std::string_view body) {
+  if (!core_.is_output_full() || !may_be_large(core_, type, body)) return false;
+  MARK("client.waits_for_room");
+  waits_for_room_ = true;
+  if ((pauses_ & kBacklog) == 0) pause_for_backlog(stream_->backlog());
+  return true;
+}
+
+void ClientConnection::pause_for_backlog(size_t backlog) {
+  ASSERT((pauses_ & kBacklog) == 0);
   MARK("client.backlog_pause");
   pause(kBacklog);
   backlog_mark_ = backlog;
@@ -271,6 +297,7 @@ void ClientConnection::check_backlog() {
 void ClientConnection::resume_after_backlog(Now now) {
   if (state_ == State::kClosed) return;
   backlog_cap_ = SIZE_MAX;
+  waits_for_room_ = false;
   last_heard_us_ = now.mono_us;  // it read: that it could not be heard was our doing
   pauses_ &= static_cast<uint8_t>(~kBacklog);
   advance(now);
@@ -281,7 +308,10 @@ void ClientConnection::resume_after_backlog(Now now) {
 
 void ClientConnection::deliver(std::string_view frame) {
   if (state_ != State::kOpen) return;
-  if (stream_->backlog() >= backlog_cap_) return core_.note_overflowing(id_);
+  const size_t backlog = stream_->backlog();
+  if (backlog >= backlog_cap_ || (backlog > kBacklogResumeBytes && core_.is_output_overfull())) {
+    return core_.note_overflowing(id_);
+  }
   stream_->output().append(frame);
   ++counters_.sent;
   ++core_.counters.sent;
@@ -320,7 +350,7 @@ void ClientConnection::on_deadline(Now now) {
   if (state_ == State::kOpen && pauses_ != 0) {
     // It cannot be heard because it is not read; it lives as long as it takes what it is owed.
     const size_t backlog = stream_->backlog();
-    if ((pauses_ & kBacklog) == 0 || backlog < backlog_mark_) {
+    if ((pauses_ & kBacklog) == 0 || waits_for_room_ || backlog < backlog_mark_) {
       backlog_mark_ = backlog;
       last_heard_us_ = now.mono_us;
       touch();
@@ -346,8 +376,15 @@ void ClientConnection::close(bool tell_replica) {
   finish(tell_replica);
 }
 
+void ClientConnection::drop() {
+  if (state_ == State::kClosed) return;
+  stream_->reset();
+  finish(true);
+}
+
 void ClientConnection::finish(bool tell_replica) {
   ASSERT(state_ != State::kClosed);
+  core_.count_incoming(incoming_.size(), 0);
   const bool has_origin = state_ == State::kOpening || state_ == State::kOpen;
   state_ = State::kClosed;
   core_.watches.remove_watcher(slot_of(id_));

@@ -19,7 +19,9 @@
 namespace zooid::server {
 
 // A paused connection is read again when its backlog has fallen to this.
-inline constexpr size_t kBacklogResumeBytes = 1u << 20;
+inline constexpr size_t kBacklogResumeBytes = 64u << 10;
+// A larger buffer of incomplete input is cut to its content now and then.
+inline constexpr size_t kIncomingKeptBytes = 64u << 10;
 
 // A request to be carried out, or to be answered in its turn: straight from the wire, or out of the
 // request throttle.
@@ -57,12 +59,17 @@ class ClientConnection : public env::StreamHandler {
   // The shard is below its bounds again, or the backlog has drained.
   void resume_after_throttling() { resume(kOutstanding); }
   void resume_after_backlog(Now now);
-  bool has_drained() const { return stream_->backlog() <= kBacklogResumeBytes; }
+  bool has_drained() const {
+    return stream_->backlog() <= kBacklogResumeBytes &&
+           !(waits_for_room_ && core_.is_output_full());
+  }
   // Its time has come: closes, or asks to be asked again.
   void on_deadline(Now now);
 
   // Sends what is in the output, then closes. The replica is told unless it knows.
   void close(bool tell_replica = true);
+  // Closes at once; what was not taken is lost.
+  void drop();
   bool is_closed() const { return state_ == State::kClosed; }
 
   // ---- facts ----
@@ -75,6 +82,10 @@ class ClientConnection : public env::StreamHandler {
   int32_t timeout_ms() const { return timeout_ms_; }
   int64_t established_wall_ms() const { return established_wall_ms_; }
   size_t queued() const { return queue_.size(); }
+  size_t backlog() const { return stream_->backlog(); }
+  // Input that is no request yet: an incomplete one, or anything while it is not read.
+  size_t incoming_bytes() const { return incoming_.size(); }
+  int64_t incoming_since_us() const { return incoming_since_us_; }
   // The deadline as `dump` shows it.
   int64_t expires_us() const;
   // As a selector's interest: 1 reading, 4 writing.
@@ -98,6 +109,8 @@ class ClientConnection : public env::StreamHandler {
   // Handles whole frames until the bytes end or reading is paused; returns how many were used.
   size_t consume(std::string_view bytes);
   void consume_buffered();
+  // To be called when incoming_ has changed; `is_begun`: the request in it is another one.
+  void count_incoming(size_t bytes_before, bool is_begun);
   // How many bytes belong to a four-letter word; 0: its argument is incomplete; kNoWord.
   size_t begin_command(std::string_view bytes);
   void on_connect(std::string_view body);
@@ -121,6 +134,9 @@ class ClientConnection : public env::StreamHandler {
   QueuedRequest& enqueue(const ArrivedRequest& request, QueuedRequest::State state);
   void pause_if_over_limit();
   void check_backlog();
+  void pause_for_backlog(size_t backlog);
+  // True, and the connection is paused: the read must wait until others have taken their output.
+  bool must_wait_for_room(wire::OpCode type, std::string_view body);
 
   // ---- replies ----
   QueuedRequest* find_forwarded(int32_t xid, wire::OpCode type);
@@ -148,6 +164,7 @@ class ClientConnection : public env::StreamHandler {
   bool touched_ = false;              // noted since the last report
   bool ready_ = false;                // noted for advance()
   bool is_creation_charged_ = false;  // the new session that it asked for is in process
+  bool waits_for_room_ = false;       // paused for the output of others
   int64_t last_heard_us_;
   int64_t next_check_us_ = 0;
   int64_t established_wall_ms_;
@@ -155,6 +172,7 @@ class ClientConnection : public env::StreamHandler {
   size_t backlog_cap_ = SIZE_MAX;
   wire::AuthPtr ids_;
   std::string incoming_;  // the incomplete frame at the end of what was read; or all, while paused
+  int64_t incoming_since_us_ = 0;
   RequestQueue queue_;
   ConnectionCounters counters_;
 };

@@ -104,7 +104,8 @@ void ClientConnection::carry_out(ArrivedRequest request, Now now) {
 
 void ClientConnection::read(const ArrivedRequest& request, Now now) {
   // Out of the throttle it may come while the backlog is too large for another reply.
-  if (!queue_.empty() || (pauses_ & kBacklog) != 0) {
+  if (!queue_.empty() || (pauses_ & kBacklog) != 0 ||
+      must_wait_for_room(request.type, request.body)) {
     QueuedRequest& waiting = enqueue(request, QueuedRequest::State::kWaitingRead);
     waiting.body = request.body;
     waiting.ids = request.ids;
@@ -305,6 +306,7 @@ void ClientConnection::advance(Now now) {
   while (!queue_.empty() && (pauses_ & kBacklog) == 0 &&
          queue_.front().state == QueuedRequest::State::kWaitingRead) {
     QueuedRequest& request = queue_.front();
+    if (must_wait_for_room(request.type, request.body)) break;
     std::string& out = stream_->output();
     const size_t before = out.size();
     const ReadOutcome outcome =

@@ -143,7 +143,11 @@ const std::vector<std::string> kMetrics = {"connection_request_count",
                                            "request_throttle_wait_count",
                                            "zooid_outstanding_limit_hit",
                                            "zooid_backlog_limit_hit",
-                                           "zooid_slow_readers_closed"};
+                                           "zooid_slow_readers_closed",
+                                           "zooid_output_bytes",
+                                           "zooid_output_limit_hit",
+                                           "zooid_partial_request_bytes",
+                                           "zooid_partial_requests_closed"};
 
 std::vector<std::string> names_of_mntr(const std::vector<std::string>& lines) {
   std::vector<std::string> names;

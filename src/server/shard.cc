@@ -14,7 +14,7 @@ constexpr int kBacklogDefault = 1024;  // connections that wait to be accepted
 struct Shard::Parts {
   Parts(ShardId id, const config::ServerConfig& config, env::Network& network,
         const env::Clock& clock, uint64_t seed, ReplicaInbox& replica)
-      : network(network), core(id, config, clock, seed, replica) {}
+      : network(network), core(id, config, network, clock, seed, replica) {}
 
   env::Network& network;
   ShardCore core;

@@ -24,12 +24,18 @@ size_t outstanding_limit(const config::ServerConfig& config) {
   return voters > 2 ? std::max<size_t>(limit / (voters - 1), 1) : limit;
 }
 
+size_t queued_bytes_limit(const config::ServerConfig& config) {
+  const size_t voters = config.membership.voters().size();
+  return voters > 2 ? kQueuedBytesMax / (voters - 1) : kQueuedBytesMax;
+}
+
 }  // namespace
 
-ShardCore::ShardCore(ShardId id, const config::ServerConfig& config, const env::Clock& clock,
-                     uint64_t seed, ReplicaInbox& replica)
+ShardCore::ShardCore(ShardId id, const config::ServerConfig& config, const env::Network& network,
+                     const env::Clock& clock, uint64_t seed, ReplicaInbox& replica)
     : id(id),
       config(config),
+      network(network),
       clock(clock),
       replica(replica),
       auth{config.skip_acl, config.super_digest, config.digest_algorithm,
@@ -37,7 +43,9 @@ ShardCore::ShardCore(ShardId id, const config::ServerConfig& config, const env::
       limits(config.max_client_cnxns, config.max_cnxns),
       connection_throttle(config, seed, clock.now()),
       throttle(config),
+      relief(*this),
       client_port(config.client_port.value_or(0)),
+      queued_bytes_max_(queued_bytes_limit(config)),
       outstanding_max_(outstanding_limit(config)) {
   told_us_.fill(-kMinuteUs);
 }
@@ -146,7 +154,7 @@ void ShardCore::handle(AppliedTxn& message) {
         log::warn("client does not take its watch events: closed address={} session=0x{:x}",
                   connection->peer().text(), static_cast<uint64_t>(connection->session().value));
       }
-      connection->close();
+      connection->drop();
     }
     overflowing_.clear();
   }
@@ -228,6 +236,13 @@ void ShardCore::remove_bytes(size_t bytes) {
   ASSERT(queued_bytes_ >= bytes);
   queued_bytes_ -= bytes;
   if (is_large(bytes)) large_bytes_ -= bytes;
+}
+
+void ShardCore::count_incoming(size_t bytes_before, size_t bytes_now) {
+  ASSERT(incoming_bytes_ >= bytes_before);
+  incoming_bytes_ += bytes_now - bytes_before;
+  read_bytes_max_ =
+      incoming_bytes_ >= config.incoming_bytes_max / 2 ? kReadBytesIfFull : kReadBytes;
 }
 
 void ShardCore::hold_back(ThrottledRequest request) {
@@ -327,6 +342,7 @@ void ShardCore::on_time(Now now) {
     scratch_.clear();
   }
   if (throttle.next_deadline() <= now.mono_us) release_throttled(now);
+  relief.on_time(now);
   if (!touched_.empty() && now.mono_us >= touch_report_us_) report_touched(now);
 }
 
@@ -344,7 +360,7 @@ void ShardCore::report_touched(Now now) {
 }
 
 int64_t ShardCore::next_deadline() const {
-  int64_t deadline = std::min(deadlines.next(), throttle.next_deadline());
+  int64_t deadline = std::min({deadlines.next(), throttle.next_deadline(), relief.next_deadline()});
   if (!touched_.empty()) deadline = std::min(deadline, touch_report_us_);
   for (const ConnectionId id : slow_) {
     const ClientConnection* connection = find(id);

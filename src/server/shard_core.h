@@ -16,6 +16,7 @@
 #include "server/client_counters.h"
 #include "server/connection_deadlines.h"
 #include "server/connection_limits.h"
+#include "server/connection_relief.h"
 #include "server/connection_throttle.h"
 #include "server/messages.h"
 #include "server/process_facts.h"
@@ -28,11 +29,15 @@ namespace zooid::server {
 class ClientConnection;
 
 // A connection whose output is not taken: no more of its requests are read from here on …
-inline constexpr size_t kBacklogPauseBytes = 16u << 20;
+inline constexpr size_t kBacklogPauseBytes = 256u << 10;
 // … and it is closed when events and replies to writes add this much on top.
-inline constexpr size_t kBacklogExtraBytes = 48u << 20;
-// Bodies of requests that wait in all queues of a shard; beyond it reading pauses.
+inline constexpr size_t kBacklogExtraBytes = 16u << 20;
+// Bodies of requests that wait in all queues of a shard; beyond it reading pauses. The members of
+// an ensemble share it: the leader keeps what all of them forward.
 inline constexpr size_t kQueuedBytesMax = 64u << 20;
+// What one read brings of a connection, and of one while much of all input is incomplete.
+inline constexpr size_t kReadBytes = 64u << 10;
+inline constexpr size_t kReadBytesIfFull = 4u << 10;
 // A connection without a session is closed after this time (nio.sessionlessCnxnTimeout).
 inline constexpr int64_t kSessionlessUs = 10'000'000;
 // How long a four-letter word waits for the replica's facts.
@@ -46,13 +51,14 @@ enum class RareEvent {
   kBacklogLimit,
   kSlowReaderClosed,
   kConnectRefused,
+  kPartialRequests,
   kLast
 };
 
 class ShardCore {
  public:
-  ShardCore(ShardId id, const config::ServerConfig& config, const env::Clock& clock, uint64_t seed,
-            ReplicaInbox& replica);
+  ShardCore(ShardId id, const config::ServerConfig& config, const env::Network& network,
+            const env::Clock& clock, uint64_t seed, ReplicaInbox& replica);
   ~ShardCore();
   ShardCore(const ShardCore&) = delete;
   ShardCore& operator=(const ShardCore&) = delete;
@@ -106,8 +112,18 @@ class ShardCore {
   void drop_throttled(ConnectionId closed);
   bool is_over_limit() const {
     return outstanding_ >= outstanding_max_ || throttle.size() >= outstanding_max_ ||
-           queued_bytes_ >= kQueuedBytesMax;
+           queued_bytes_ >= queued_bytes_max_;
   }
+  // The output of all connections together is at its bound: whoever has not taken its own, or asks
+  // for much, waits.
+  bool is_output_full() const { return network.output_bytes() >= config.output_bytes_max; }
+  // Even so more has come, of watch events: who holds much of it is closed.
+  bool is_output_overfull() const { return network.output_bytes() >= 2 * config.output_bytes_max; }
+  // The input of a connection that is no request yet has changed.
+  void count_incoming(size_t bytes_before, size_t bytes_now);
+  size_t incoming_bytes() const { return incoming_bytes_; }
+  bool is_input_full() const { return incoming_bytes_ >= config.incoming_bytes_max; }
+  const size_t& read_bytes_max() const { return read_bytes_max_; }
   size_t outstanding() const { return outstanding_; }
   int64_t zxid() const { return database->last_zxid().value; }
   bool is_serving() const { return database != nullptr; }
@@ -123,6 +139,7 @@ class ShardCore {
 
   const ShardId id;
   const config::ServerConfig& config;
+  const env::Network& network;
   const env::Clock& clock;
   ReplicaInbox& replica;
   ShardInbox inbox;
@@ -135,6 +152,7 @@ class ShardCore {
   ConnectionThrottle connection_throttle;
   RequestThrottle throttle;
   ConnectionDeadlines deadlines;
+  ConnectionRelief relief;
   ShardCounters counters;
   ProcessFactsFunction process_facts;
   uint16_t client_port = 0;
@@ -180,6 +198,9 @@ class ShardCore {
   size_t outstanding_ = 0;
   size_t queued_bytes_ = 0;
   size_t large_bytes_ = 0;
+  size_t incoming_bytes_ = 0;
+  size_t read_bytes_max_ = kReadBytes;
+  size_t queued_bytes_max_;
   size_t outstanding_max_;
   std::array<int64_t, static_cast<size_t>(RareEvent::kLast)> told_us_{};
 };

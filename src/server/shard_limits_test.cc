@@ -190,6 +190,132 @@ TEST_F(ShardLimitsTest, who_does_not_take_its_watch_events_is_closed) {
   EXPECT_GT(mark_count("client.slow_reader_closed"), 0u);
 }
 
+TEST_F(ShardLimitsTest, events_for_one_who_reads_nothing_stop_at_the_bound_of_all_output) {
+  config.output_bytes_max = 1'000'000;
+  start();
+  auto client = connect_open();
+  const std::string path = "/" + std::string(500'000, 'n');
+  client->inbound = path_mode(1, OpCode::kAddWatch, path, 0);
+  settle();
+  client->window = 0;
+  auto applied = std::make_shared<state::Applied>();
+  applied->header.zxid = replica.database.last_zxid();
+  applied->changes.push_back(
+      {state::Change::Kind::kDataChanged, path, std::make_shared<const wire::AclList>(), nullptr});
+  size_t most = 0;
+  for (int i = 0; i < 20 && !client->closed_by_server; ++i) {
+    shard->inbox().push(AppliedTxn{applied, {}});
+    step();
+    most = std::max(most, client->output.size());
+  }
+  EXPECT_TRUE(client->closed_by_server);
+  EXPECT_LE(most, 2 * config.output_bytes_max + 600'000);
+  EXPECT_TRUE(client->output.empty()) << "what it did not take is dropped at once";
+}
+
+// The output of all connections together.
+class OutputBoundTest : public ShardLimitsTest {
+ protected:
+  void SetUp() override {
+    config.output_bytes_max = 1'000'000;
+    config.max_client_cnxns = 0;
+    start();
+    auto client = connect_open();
+    client->inbound = create(1, "/big", std::string(200'000, 'x')) + create(2, "/small");
+    settle();
+  }
+  // Takes so much at each flush and asks for so many large replies.
+  std::shared_ptr<TestPipe> reader(size_t window, int count) {
+    auto client = connect_open(60'000);
+    client->window = window;
+    for (int32_t xid = 1; xid <= count; ++xid) client->inbound += get(xid, "/big");
+    step();
+    return client;
+  }
+};
+
+TEST_F(OutputBoundTest, at_the_bound_large_replies_wait_and_small_ones_do_not) {
+  std::vector<std::shared_ptr<TestPipe>> readers;
+  for (int i = 0; i < 20; ++i) readers.push_back(reader(0, 10));
+  EXPECT_LT(network.output_bytes(), 1'300'000u);
+  EXPECT_GT(mark_count("client.waits_for_room"), 0u);
+  auto small = connect_open();
+  small->inbound = get(1, "/small") + create(2, "/new") + get(3, "/small");
+  step();
+  replica.commit();
+  step();
+  for (int32_t xid = 1; xid <= 3; ++xid) EXPECT_EQ(next_frame(*small).xid, xid);
+  for (const auto& client : readers) client->window = SIZE_MAX;
+  settle();
+  for (const auto& client : readers) {
+    for (int32_t xid = 1; xid <= 10; ++xid) ASSERT_EQ(next_frame(*client).xid, xid);
+    EXPECT_FALSE(client->closed_by_server);
+    EXPECT_FALSE(client->paused);
+  }
+}
+
+TEST_F(OutputBoundTest, at_the_bound_those_that_take_nothing_are_closed_the_largest_first) {
+  std::vector<std::shared_ptr<TestPipe>> stuck;
+  for (int i = 0; i < 10; ++i) stuck.push_back(reader(0, 10));
+  auto patient = reader(300'000, 10);
+  const size_t before = network.output_bytes();
+  EXPECT_GE(before, config.output_bytes_max);
+  pass_ms(5'000);
+  EXPECT_LT(network.output_bytes(), config.output_bytes_max);
+  EXPECT_FALSE(patient->closed_by_server);
+  for (int32_t xid = 1; xid <= 10; ++xid) ASSERT_EQ(next_frame(*patient).xid, xid);
+  EXPECT_TRUE(stuck[0]->closed_by_server);
+  EXPECT_GT(mark_count("client.output_dropped_for_others"), 0u);
+}
+
+TEST_F(OutputBoundTest, who_takes_its_output_is_not_closed_at_the_bound) {
+  std::vector<std::shared_ptr<TestPipe>> readers;
+  for (int i = 0; i < 10; ++i) readers.push_back(reader(70'000, 10));
+  for (int looks = 0; looks < 40; ++looks) pass_ms(250);
+  for (const auto& client : readers) {
+    EXPECT_FALSE(client->closed_by_server);
+    for (int32_t xid = 1; xid <= 3; ++xid) ASSERT_EQ(next_frame(*client).xid, xid);
+  }
+}
+
+TEST_F(ShardLimitsTest, incomplete_requests_have_a_bound_the_oldest_goes_first) {
+  config.incoming_bytes_max = 1'000'000;
+  config.max_client_cnxns = 0;
+  start();
+  const std::string request = create(1, "/a", std::string(500'000, 'x'));
+  std::vector<std::shared_ptr<TestPipe>> trickling;
+  for (int i = 0; i < 30; ++i) {
+    trickling.push_back(connect_open(60'000));
+    trickling.back()->inbound = request.substr(0, 100'000);
+    pass_ms(250);
+  }
+  EXPECT_TRUE(trickling.front()->closed_by_server);
+  EXPECT_FALSE(trickling.back()->closed_by_server);
+  EXPECT_GT(mark_count("client.partial_request_dropped"), 0u);
+  auto honest = connect_open(60'000);
+  honest->inbound = request;
+  for (int i = 0; i < 200 && !honest->inbound.empty(); ++i) step();
+  settle();
+  EXPECT_EQ(next_frame(*honest).err, 0);
+}
+
+TEST_F(ShardLimitsTest, a_burst_of_incomplete_requests_stops_at_twice_the_bound) {
+  config.incoming_bytes_max = 1'000'000;
+  config.max_client_cnxns = 0;
+  start();
+  std::vector<std::shared_ptr<TestPipe>> clients;
+  for (int i = 0; i < 100; ++i) clients.push_back(connect_open(60'000));
+  for (const auto& client : clients) {
+    client->inbound = create(1, "/a", std::string(500'000, 'x')).substr(0, 100'000);
+  }
+  size_t closed = 0;
+  for (int i = 0; i < 200; ++i) step();
+  for (const auto& client : clients) closed += client->closed_by_server ? 1 : 0;
+  EXPECT_GT(closed, 70u);
+  EXPECT_LT(closed, 100u);
+  EXPECT_EQ(*clients.back()->read_bytes_max, kReadBytesIfFull) << "and little is read at once";
+}
+
 TEST_F(ShardLimitsTest, a_session_lives_on_while_its_connection_is_not_read_because_of_a_limit) {
   config.global_outstanding_limit = 1;
   start();

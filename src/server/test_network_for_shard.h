@@ -21,6 +21,7 @@ struct TestPipe {
   std::string output;        // written by the server, not yet taken by the "kernel"
   std::string received;      // taken
   size_t window = SIZE_MAX;  // what the kernel takes in one flush
+  const size_t* read_bytes_max = nullptr;
   bool paused = false;
   bool closed_by_server = false;
   bool refused = false;
@@ -36,10 +37,15 @@ class TestStream : public env::Stream {
     return pipe_->output;
   }
   size_t backlog() const override { return pipe_->output.size(); }
+  size_t count_backlog() override { return backlog(); }
   void pause_reading() override { pipe_->paused = true; }
   void resume_reading() override { pipe_->paused = false; }
+  void limit_reads(const size_t& bytes_max) override { pipe_->read_bytes_max = &bytes_max; }
   void close() override { detach(); }
-  void reset() override { detach(); }
+  void reset() override {
+    detach();
+    pipe_->output.clear();
+  }
   const env::Endpoint& peer() const override { return pipe_->peer; }
 
  private:
@@ -74,6 +80,12 @@ class TestNetwork : public env::Network {
     return std::make_unique<TestListener>(at.port);
   }
 
+  size_t output_bytes() const override {
+    size_t bytes = 0;
+    for (const auto& pipe : pipes_) bytes += pipe->output.size();
+    return bytes;
+  }
+
   std::shared_ptr<TestPipe> connect_client(const std::string& address = "127.0.0.1") {
     auto pipe = std::make_shared<TestPipe>();
     pipe->peer = {address, ++next_port_};
@@ -88,7 +100,9 @@ class TestNetwork : public env::Network {
     for (size_t i = 0; i < pipes_.size(); ++i) {
       TestPipe& pipe = *pipes_[i];
       if (pipe.handler == nullptr || pipe.paused || pipe.inbound.empty()) continue;
-      const std::string bytes = std::exchange(pipe.inbound, {});
+      const std::string bytes =
+          pipe.inbound.substr(0, pipe.read_bytes_max ? *pipe.read_bytes_max : SIZE_MAX);
+      pipe.inbound.erase(0, bytes.size());
       pipe.handler->on_bytes(bytes);
     }
   }

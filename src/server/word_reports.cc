@@ -92,6 +92,10 @@ void add_metrics(MonitorLines& lines, const ShardCore& core, const ReplicaFacts&
   lines.add("zooid_outstanding_limit_hit", counters.outstanding_limit_hit);
   lines.add("zooid_backlog_limit_hit", counters.backlog_limit_hit);
   lines.add("zooid_slow_readers_closed", counters.slow_readers_closed);
+  lines.add("zooid_output_bytes", core.network.output_bytes());
+  lines.add("zooid_output_limit_hit", counters.output_limit_hit);
+  lines.add("zooid_partial_request_bytes", core.incoming_bytes());
+  lines.add("zooid_partial_requests_closed", counters.partial_requests_closed);
 }
 
 void add_connections(const ShardCore& core, std::string& text) {
