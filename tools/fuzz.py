@@ -16,7 +16,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build-asan"
 TARGETS = ["frames", "four_letter_words", "records", "txn_log", "snapshot", "zoo_cfg",
-           "election_stream", "quorum_stream"]
+           "election_stream", "quorum_stream", "leader_packets", "learner_packets",
+           "election_messages"]
 
 
 def build(targets):

@@ -43,6 +43,8 @@ const char* planted_bug_name(PlantedBug bug) {
       "persistent watch fires once",
       "unused container reaped",
       "ACL version kept",
+      "a stranger's configuration is adopted",
+      "unreadable transaction is logged",
       "left leader waits",
   };
   static_assert(sizeof(kNames) / sizeof(*kNames) == static_cast<size_t>(PlantedBug::kLast));

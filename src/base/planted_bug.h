@@ -28,21 +28,23 @@ enum class PlantedBug {
   kReplyToWrongRequest,  // the oldest waiting write gets whatever comes
   kWatchAfterData,       // replies go before the events of their transaction
   // Known bugs of ZooKeeper, by the number of their ticket, as far as one server can have them.
-  kZk3911,                 // the ACK of NEWLEADER leaves before the proposals behind it are synced
-  kZk3023,                 // currentEpoch is written before the leader's snapshot is in place
-  kZk4643,                 // currentEpoch is written before the history that was cut or sent
-  kZk4646,                 // a leader counts its own log before it is synced
-  kZk4785,                 // a proposal is acknowledged when it arrives
-  kZk4925,                 // what came before UPTODATE is applied and never logged
-  kZk3144,                 // a closeSession that is replayed leaves the ephemerals
-  kZk4541,                 // an ephemeral is made for a session that is gone
-  kCumulativeAck,          // an ACK counts for everything proposed so far
-  kApplyBeforeCommit,      // a follower applies what is only proposed
-  kWatchLost,              // a node's deletion fires no watch on it
-  kPersistentFiresOnce,    // a persistent watch goes with its first event
-  kUnusedContainerReaped,  // a container that never had a child is taken for an empty one
-  kAclVersionKept,         // setACL does not count
-  kLeftLeaderWaits,        // a would-be leader that its voters have left waits for initLimit
+  kZk3911,                  // the ACK of NEWLEADER leaves before the proposals behind it are synced
+  kZk3023,                  // currentEpoch is written before the leader's snapshot is in place
+  kZk4643,                  // currentEpoch is written before the history that was cut or sent
+  kZk4646,                  // a leader counts its own log before it is synced
+  kZk4785,                  // a proposal is acknowledged when it arrives
+  kZk4925,                  // what came before UPTODATE is applied and never logged
+  kZk3144,                  // a closeSession that is replayed leaves the ephemerals
+  kZk4541,                  // an ephemeral is made for a session that is gone
+  kCumulativeAck,           // an ACK counts for everything proposed so far
+  kApplyBeforeCommit,       // a follower applies what is only proposed
+  kWatchLost,               // a node's deletion fires no watch on it
+  kPersistentFiresOnce,     // a persistent watch goes with its first event
+  kUnusedContainerReaped,   // a container that never had a child is taken for an empty one
+  kAclVersionKept,          // setACL does not count
+  kStrangersConfiguration,  // a configuration is taken from whoever sends one
+  kUnreadableTxnLogged,     // a proposal is logged whatever its bytes are
+  kLeftLeaderWaits,         // a would-be leader that its voters have left waits for initLimit
   kLast
 };
 

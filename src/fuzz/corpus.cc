@@ -4,6 +4,7 @@
 
 #include "fuzz/targets.h"
 #include "wire/golden_files.h"
+#include "zab/hostile_peers.h"
 
 namespace zooid::fuzz {
 namespace {
@@ -107,6 +108,12 @@ std::vector<std::string> corpus_of(std::string_view target) {
   if (target == "txn_log") all = logs();
   if (target == "snapshot") all = snapshots();
   if (target == "zoo_cfg") all = configurations();
+  if (target == "leader_packets" || target == "learner_packets" || target == "election_messages") {
+    constexpr uint64_t kSeeds = 60;
+    for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+      all.push_back(zab::testing::random_choices(seed, 400));
+    }
+  }
   const bool is_election = target == "election_stream";
   if (is_election || target == "quorum_stream") {
     const std::string folder = is_election ? "election" : "quorum";

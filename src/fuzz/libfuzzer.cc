@@ -1,4 +1,6 @@
 // The entry of libFuzzer for the target that the build names.
+#include <gtest/gtest.h>
+
 #include <cstdint>
 
 #include "base/log.h"
@@ -7,6 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   static const bool is_quiet = [] {
     zooid::log::set_sink([](zooid::log::Level, std::string_view) {});
+    GTEST_FLAG_SET(break_on_failure, true);  // an expectation of a driver is a find, too
     return true;
   }();
   (void)is_quiet;

@@ -18,6 +18,10 @@ void snapshot(std::string_view bytes);           // a snapshot file; first byte:
 void zoo_cfg(std::string_view bytes);            // zoo.cfg and a configuration text
 void election_stream(std::string_view bytes);    // what a peer sends to the election port
 void quorum_stream(std::string_view bytes);      // packets between leader and learner
+// Valid packets in any order and segmentation, to a machine in any state: the bytes are decisions.
+void leader_packets(std::string_view bytes);
+void learner_packets(std::string_view bytes);
+void election_messages(std::string_view bytes);
 
 struct Target {
   std::string_view name;
@@ -32,6 +36,9 @@ inline constexpr Target kTargets[] = {
     {"zoo_cfg", zoo_cfg},
     {"election_stream", election_stream},
     {"quorum_stream", quorum_stream},
+    {"leader_packets", leader_packets},
+    {"learner_packets", learner_packets},
+    {"election_messages", election_messages},
 };
 
 // Inputs to begin with, from tests/golden.

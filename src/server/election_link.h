@@ -24,7 +24,8 @@ class ElectionLinks::Link final : public env::StreamHandler {
 
   ElectionLinks& owner;
   Stage stage;
-  ServerId peer;  // not known before the hello
+  ServerId peer;                          // not known before the hello
+  bool is_to_configured_address = false;  // this server called, where zoo.cfg says the peer is
   int64_t hello_deadline_us = kNever;
   wire::ElectionStreamDecoder decoder;
   std::unique_ptr<env::Stream> stream;

@@ -129,14 +129,21 @@ void ElectionLinks::flush(Peer& peer) {
   peer.flush_checks = 0;
 }
 
-// The addresses that a peer gave of itself are newer than the configuration's; both are tried.
+std::vector<env::Endpoint> ElectionLinks::configured_addresses_of(ServerId id) const {
+  std::vector<env::Endpoint> addresses;
+  const zab::Member* member = membership_.find(id);
+  if (member == nullptr) return addresses;
+  for (const zab::Address& address : member->addresses) {
+    addresses.push_back({address.host, address.election_port});
+  }
+  return addresses;
+}
+
+// Anybody can say hello in the name of a member: what it gives as its address comes second.
 std::vector<env::Endpoint> ElectionLinks::addresses_of(ServerId id, const Peer& peer) const {
-  std::vector<env::Endpoint> addresses = peer.hello_addresses;
-  if (const zab::Member* member = membership_.find(id)) {
-    for (const zab::Address& address : member->addresses) {
-      const env::Endpoint endpoint{address.host, address.election_port};
-      if (std::ranges::find(addresses, endpoint) == addresses.end()) addresses.push_back(endpoint);
-    }
+  std::vector<env::Endpoint> addresses = configured_addresses_of(id);
+  for (const env::Endpoint& endpoint : peer.hello_addresses) {
+    if (std::ranges::find(addresses, endpoint) == addresses.end()) addresses.push_back(endpoint);
   }
   return addresses;
 }
@@ -158,6 +165,8 @@ void ElectionLinks::connect_next(ServerId id, Peer& peer) {
   peer.untried.erase(peer.untried.begin());
   Link& link = *links_.emplace_back(std::make_unique<Link>(*this, Link::Stage::kConnecting));
   link.peer = id;
+  const auto configured = configured_addresses_of(id);
+  link.is_to_configured_address = std::ranges::find(configured, to) != configured.end();
   peer.connecting = &link;
   link.stream = network_.connect(to, options_.connect_timeout_ms, link);
 }
@@ -245,6 +254,12 @@ int64_t ElectionLinks::next_deadline() const {
 bool ElectionLinks::is_connected(ServerId peer) const {
   const auto it = peers_.find(peer);
   return it != peers_.end() && it->second.kept != nullptr;
+}
+
+bool ElectionLinks::is_at_configured_address(ServerId peer) const {
+  const auto it = peers_.find(peer);
+  return it != peers_.end() && it->second.kept != nullptr &&
+         it->second.kept->is_to_configured_address;
 }
 
 uint16_t ElectionLinks::port() const {

@@ -72,6 +72,9 @@ class ElectionLinks {
   int64_t next_deadline() const;
 
   bool is_connected(ServerId peer) const;
+  // The connection with it was made by this server to an address of the configuration. Whoever
+  // called here has only said who it is.
+  bool is_at_configured_address(ServerId peer) const;
   // The port that is listened on; 0 before start(). For tests and inspection.
   uint16_t port() const;
 
@@ -108,6 +111,7 @@ class ElectionLinks {
   Result<> listen();
   void connect(ServerId id, Peer& peer);
   void connect_next(ServerId id, Peer& peer);
+  std::vector<env::Endpoint> configured_addresses_of(ServerId id) const;
   std::vector<env::Endpoint> addresses_of(ServerId id, const Peer& peer) const;
   void flush(Peer& peer);
   void keep(Link& link, ServerId id);

@@ -37,6 +37,7 @@ FollowerRole::FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker,
   options.tick_ms = core_.config.tick_ms;
   options.init_limit = core_.config.init_limit;
   options.sync_limit = core_.config.sync_limit;
+  options.txn_bytes_max = static_cast<int32_t>(core_.config.max_record_buffer());
   machine_ = std::make_unique<zab::Learner>(std::move(start), options, now);
 
   LeaderLink::Events events;
@@ -123,9 +124,10 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
   if (!effects.sync.empty()) milestones_.synchronised = effects.sync;
   if (effects.established) establish(*effects.established, now);
   for (const auto& done : effects.revalidated) {
-    if (attaching_.empty()) break;
-    const AttachSession request = attaching_.front();
-    attaching_.pop_front();
+    const auto asked = std::ranges::find(attaching_, done.session, &AttachSession::session);
+    if (asked == attaching_.end()) continue;
+    const AttachSession request = *asked;
+    attaching_.erase(asked);
     if (!done.valid) core_.unbind_session(request.session, request.origin);
     if (done.valid) touched_[request.session] = request.timeout_ms;
     core_.tell(request.origin.shard,

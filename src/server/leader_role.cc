@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/mark.h"
 #include "server/peer_listener.h"
 
 namespace zooid::server {
@@ -165,6 +166,8 @@ void LeaderRole::establish(Epoch epoch, Now now) {
 }
 
 void LeaderRole::order(const WriteOrder& write, zab::LeaderEffects& effects, Now now) {
+  // The counter of the epoch may have ended in this very step; then all clients are sent away.
+  if (!machine_->is_established()) return;
   const Zxid zxid = machine_->next_zxid();
   Bytes bytes = primary_->order(write, zxid, now);
   machine_->propose(zxid, std::move(bytes), now, effects);
@@ -174,9 +177,9 @@ void LeaderRole::on_learner_request(const zab::LeaderEffects::Request& request,
                                     zab::LeaderEffects& effects, Now now) {
   if (std::ranges::find(closed_, request.learner) != closed_.end()) return;  // dropped just now
   const auto forwarded = wire::read_forwarded_request(request.packet.data.view());
-  if (!forwarded || !primary_) {
-    log::warn("unreadable or early REQUEST learner={}", request.learner);
-    return;
+  if (!forwarded || !primary_ || !can_be_a_session(forwarded->session)) {
+    MARK("leader.impossible_request");
+    return close_connection(request.learner, "a REQUEST that no learner sends");
   }
   if (forwarded->type == wire::OpCode::kSync) {
     machine_->sync(request.learner, effects);
@@ -192,13 +195,23 @@ void LeaderRole::on_learner_request(const zab::LeaderEffects::Request& request,
         effects, now);
   if (!forwarded_.add(request.learner, machine_->last_proposed(), request.packet.data.size())) {
     MARK("leader.learner_forwards_too_much");
-    const auto it = connections_.find(request.learner);
-    if (it == connections_.end()) return;
-    it->second->close();
-    drop_connection(request.learner,
-                    fmt::format("it forwarded more than {} MiB that could not be committed yet",
-                                ForwardedWrites::kBytesMax >> 20));
+    close_connection(request.learner,
+                     fmt::format("it forwarded more than {} MiB that could not be committed yet",
+                                 ForwardedWrites::kBytesMax >> 20));
   }
+}
+
+// A leader's own requests have no session, and what marks containers and TTL nodes owns no node.
+bool LeaderRole::can_be_a_session(SessionId session) const {
+  return state::node_kind(session.value, core_.config.extended_types_enabled) ==
+         state::NodeKind::kEphemeral;
+}
+
+void LeaderRole::close_connection(zab::LearnerKey key, const std::string& reason) {
+  const auto it = connections_.find(key);
+  if (it == connections_.end()) return;
+  it->second->close();
+  drop_connection(key, reason);
 }
 
 void LeaderRole::on_write(ClientWrite& write, Now now) {
@@ -319,8 +332,9 @@ void LeaderRole::send_history(const zab::LeaderEffects::History& wanted, Now now
 void LeaderRole::expire_sessions(Now now) {
   if (!primary_) return;
   zab::LeaderEffects effects;
-  for (const SessionId session : primary_->tracker().take_expired(now.mono_us)) {
-    log::info("session expired session=0x{:x}", static_cast<uint64_t>(session.value));
+  const std::vector<SessionId> expired = primary_->tracker().take_expired(now.mono_us);
+  log_expired("session", expired);
+  for (const SessionId session : expired) {
     order({0, session, 0, wire::OpCode::kCloseSession, {}, nullptr, nullptr}, effects, now);
   }
   core_.expire_local_sessions(now);

@@ -55,6 +55,8 @@ class LeaderRole {
   void answer_reach(const zab::LeaderEffects::AskReach& asked, Now now);
   void expire_sessions(Now now);
   void pump_all(Now now);
+  bool can_be_a_session(SessionId session) const;
+  void close_connection(zab::LearnerKey key, const std::string& reason);
   void drop_connection(zab::LearnerKey key, const std::string& reason);
 
   ReplicaCore& core_;

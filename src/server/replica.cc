@@ -301,6 +301,7 @@ void Replica::begin_role(Now now) {
   role_ = std::move(looking);
   zab::ElectionEffects effects;
   links_->begin_round();
+  hearsay_told_.clear();
   Zxid zxid = core_.is_untrusted ? kZxidUntrusted : core_.last_logged;
   if (is_planted(PlantedBug::kVoteWithTreeVersion)) zxid = core_.database->last_zxid();
   election_->look(zxid, core_.current_epoch, why, detected_us_, now, effects);
@@ -389,6 +390,14 @@ void Replica::on_notification(ServerId from, const wire::Notification& notificat
   zab::ElectionEffects effects;
   const Now now = core_.clock.now();
   election_->on_notification(from, notification, now, effects);
+  if (effects.unsupported && !links_->is_at_configured_address(from)) {
+    MARK("replica.unsupported_by_hearsay");
+    if (hearsay_told_.insert(from).second) {
+      log::error("votes that came in the name of server {} do not count: {}", from.value,
+                 *effects.unsupported);
+    }
+    effects.unsupported.reset();
+  }
   carry_out(effects, now);
 }
 

@@ -133,6 +133,7 @@ class Replica : public env::Worker,
   runtime::Inbox<Completion> completions_;
   SnapshotTaker snapshot_taker_;
   ElectionJournal journal_;
+  zab::ServerSet hearsay_told_;  // of this election: voters named in votes that may be forged
   zab::Membership membership_;
   std::optional<zab::Election> election_;
   std::unique_ptr<ElectionLinks> links_;

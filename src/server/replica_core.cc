@@ -37,6 +37,16 @@ storage::SnapshotOptions snapshot_options(const config::ServerConfig& config,
 
 }  // namespace
 
+void log_expired(std::string_view kind, const std::vector<SessionId>& sessions) {
+  if (sessions.empty()) return;
+  const auto first = static_cast<uint64_t>(sessions.front().value);
+  if (sessions.size() == 1) {
+    log::info("{} expired session=0x{:x}", kind, first);
+  } else {
+    log::info("{}s expired count={} first=0x{:x}", kind, sessions.size(), first);
+  }
+}
+
 ReplicaCore::ReplicaCore(const config::ServerConfig& config, env::Network& network,
                          env::FileSystem& files, const env::Clock& clock, uint64_t seed,
                          storage::LogCompletions& log_completions,
@@ -189,8 +199,9 @@ bool ReplicaCore::close_local_session(const ClientWrite& write) {
 }
 
 void ReplicaCore::expire_local_sessions(Now now) {
-  for (const SessionId session : local_sessions.take_expired(now)) {
-    log::info("local session expired session=0x{:x}", static_cast<uint64_t>(session.value));
+  const std::vector<SessionId> expired = local_sessions.take_expired(now);
+  log_expired("local session", expired);
+  for (const SessionId session : expired) {
     const auto it = connections_.find(session);
     if (it == connections_.end()) continue;
     tell(it->second.shard, CloseConnection{it->second.connection, "session expired"});

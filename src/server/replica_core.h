@@ -27,6 +27,9 @@
 
 namespace zooid::server {
 
+// One line in the log for all sessions that expired in a step: their number, and one of them.
+void log_expired(std::string_view kind, const std::vector<SessionId>& sessions);
+
 class ReplicaCore {
  public:
   ReplicaCore(const config::ServerConfig& config, env::Network& network, env::FileSystem& files,

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/log.h"
-
 namespace zooid::server {
 
 StandaloneRole::StandaloneRole(ReplicaCore& core, Now now)
@@ -56,8 +54,9 @@ void StandaloneRole::on_log_synced(Zxid up_to, Now) {
 }
 
 void StandaloneRole::on_step(Now now) {
-  for (const SessionId session : primary_.tracker().take_expired(now.mono_us)) {
-    log::info("session expired session=0x{:x}", static_cast<uint64_t>(session.value));
+  const std::vector<SessionId> expired = primary_.tracker().take_expired(now.mono_us);
+  log_expired("session", expired);
+  for (const SessionId session : expired) {
     order({0, session, 0, wire::OpCode::kCloseSession, {}, nullptr, nullptr}, now);
   }
   for (const std::string& path : reaper_.take_due(now, [&] { return primary_.reapable(now); })) {

@@ -89,6 +89,8 @@ Bytes serialize(const Txn& txn);
 bool read(Reader& in, TxnHeader& value);
 // nullopt: not a transaction that ZooKeeper can write (unknown type, top-level check, truncated).
 std::optional<Txn> read_txn(std::string_view bytes, int32_t max_buffer = kMaxRecordBufferDefault);
+// Whether read_txn would give a transaction, without making one.
+bool is_readable_txn(std::string_view bytes, int32_t max_buffer = kMaxRecordBufferDefault);
 // Only the header; cheap. nullopt when there are fewer than 32 bytes.
 std::optional<TxnHeader> read_txn_header(std::string_view bytes);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "wire/golden_files.h"
+#include "wire/random_records.h"
 
 namespace zooid::wire {
 namespace {
@@ -102,6 +103,22 @@ TEST(Txn, buffers_longer_than_the_limit_are_refused) {
   const Bytes bytes = serialize(txn);
   EXPECT_TRUE(read_txn(bytes.view(), 100).has_value());
   EXPECT_FALSE(read_txn(bytes.view(), 99).has_value());
+}
+
+TEST(Txn, the_check_without_reading_agrees_with_reading) {
+  RandomRecords make(31);
+  size_t readable = 0, unreadable = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string bytes(serialize(make.txn()).view());
+    if (!make.random.one_in(4)) bytes = make.damaged(std::move(bytes));
+    if (make.random.one_in(8) && bytes.size() > 32) bytes[31] = static_cast<char>(make.i32());
+    const int32_t limit = make.random.one_in(4) ? 40 : kMaxRecordBufferDefault;
+    const bool is_readable = read_txn(bytes, limit).has_value();
+    EXPECT_EQ(is_readable_txn(bytes, limit), is_readable) << hex(bytes);
+    (is_readable ? readable : unreadable) += 1;
+  }
+  EXPECT_GT(readable, 2'000u);
+  EXPECT_GT(unreadable, 2'000u);
 }
 
 TEST(TxnDeathTest, a_check_on_its_own_is_never_written) {

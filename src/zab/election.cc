@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mark.h"
 #include "zab/election_machine.h"
 
@@ -60,7 +61,9 @@ void Election::Machine::begin(std::string reason, int64_t detected_us, Now now,
   recorder.begin(self, why, detected_us, now);
   settled_votes.clear();
   own_messages.clear();
-  enter_round(round + 1);
+  lied.clear();
+  // Behind the last number comes the first: who is still in the last round takes this server there.
+  enter_round(round == INT64_MAX ? 1 : round + 1);
   resend_interval_ms = options.notification_min_ms;
   resend_at = now.mono_us + ms_to_us(resend_interval_ms);
   propose(initial_vote(), now, effects);
@@ -70,7 +73,7 @@ void Election::Machine::begin(std::string reason, int64_t detected_us, Now now,
 }
 
 void Election::Machine::enter_round(int64_t next) {
-  ASSERT(next > round);
+  ASSERT(next != round);
   round = next;
   round_votes.clear();
   latest_looking.clear();
@@ -143,6 +146,31 @@ void Election::Machine::on_timer(Now now, ElectionEffects& effects) {
   process_own_messages(now, effects);
 }
 
+// Everyone heard so far is empty and somebody is not heard yet, perhaps because it takes longer to
+// read its data: a backup that was restored on one server alone would lose against nothing.
+bool Election::Machine::awaits_data() const {
+  if (proposal.epoch != 0 || proposal.zxid.value != 0) return false;
+  return std::ranges::any_of(committed.voters(), [&](ServerId voter) {
+    return voter != self && !latest_looking.contains(voter);
+  });
+}
+
+void Election::Machine::warn_of_empty_winner(const Vote& vote) const {
+  if (vote.epoch != 0 || vote.zxid.value != 0) return;
+  std::vector<ServerId> unheard;
+  for (ServerId voter : committed.voters()) {
+    if (voter != self && !latest_looking.contains(voter)) unheard.push_back(voter);
+  }
+  if (unheard.empty()) return;
+  MARK("election.empty_winner");
+  log::warn(
+      "server {} was elected with an empty database before {} took part: data that is there will "
+      "be "
+      "dropped when it joins. If it is a restored backup, stop all servers and start that one "
+      "first",
+      vote.leader.value, server_list(unheard));
+}
+
 // Rule 16: nobody is left who could bring a better vote, so the silence need not be waited for. An
 // observer hears old results instead of votes and always waits.
 void Election::Machine::end_early_if_all_answered(Now now, ElectionEffects& effects) {
@@ -151,6 +179,10 @@ void Election::Machine::end_early_if_all_answered(Now now, ElectionEffects& effe
     return decide(proposal, false, "this server is the only voter", now, effects);
   }
   if (!options.end_early) return;
+  if (awaits_data()) {
+    MARK("election.waits_for_data");
+    return;
+  }
   std::vector<ServerId> agreeing;
   std::vector<ServerId> absent;
   for (ServerId voter : committed.voters()) {
@@ -194,6 +226,7 @@ void Election::Machine::decide(const Vote& vote, bool is_joining, std::string ea
   is_abandoned = false;
   follows.clear();
   turned_away.clear();
+  if (!is_joining) warn_of_empty_winner(vote);
   // A server whose voters follow it already has been elected as any other: nothing existed before.
   recorder.decided(vote, state, is_joining && vote.leader != self, std::move(early_reason), now);
   effects.decision = Decision{.role = state, .vote = vote};
@@ -276,7 +309,7 @@ void Election::on_synchronised(Now now, std::string how) {
 void Election::on_epoch_established(Epoch epoch, Now now) {
   if (machine_->is_looking()) return;  // news of a role that has ended
   machine_->is_epoch_fixed = true;
-  machine_->current.epoch = epoch;
+  machine_->current.epoch = machine_->current_epoch = epoch;
   machine_->recorder.epoch_established(epoch, now);
 }
 

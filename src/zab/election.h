@@ -22,6 +22,9 @@ struct ElectionOptions {
   int64_t notification_min_ms = 200;  // re-send interval, doubling
   int64_t notification_max_ms = 60'000;
   bool end_early = true;  // rule 16
+  // reconfigEnabled: a newer configuration is taken from a member while looking (4.2). Without it
+  // no message changes who belongs to the ensemble.
+  bool learns_configurations = false;
 };
 
 // The result of an election.
@@ -40,8 +43,9 @@ struct ElectionEffects {
   // A newer configuration was learned while looking and is the committed one now (4.2): to be kept
   // and given to the links. Quorums of the next role are its.
   std::optional<Membership> adopted;
-  // A voter has a newer configuration that this build cannot honour (rule 14): the server must
-  // leave the ensemble and exit with this reason.
+  // A voter has a configuration that this build cannot honour (rule 14), so its votes do not count
+  // here. The server must leave the ensemble and exit with this reason, if it is sure that the
+  // voter said so: anybody can claim to be one.
   std::optional<std::string> unsupported;
 };
 

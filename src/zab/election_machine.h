@@ -28,6 +28,8 @@ struct Election::Machine {
   void process_own_messages(Now now, ElectionEffects& effects);
   void replay_early_messages(Now now, ElectionEffects& effects);
   void on_timer(Now now, ElectionEffects& effects);
+  bool awaits_data() const;
+  void warn_of_empty_winner(const Vote& vote) const;
   void end_early_if_all_answered(Now now, ElectionEffects& effects);
   void decide(const Vote& vote, bool is_joining, std::string early_reason, Now now,
               ElectionEffects& effects);
@@ -38,8 +40,11 @@ struct Election::Machine {
 
   // ---- messages (election_receive.cc) ----
   void receive(ServerId from, const wire::Notification& message, Now now, ElectionEffects& effects);
-  bool learn_configuration(ServerId from, const wire::Notification& message, Now now,
-                           ElectionEffects& effects);
+  bool is_possible(const Vote& vote) const;
+  // What to do with the configuration of a message.
+  enum class Learned { kNothing, kRestarted, kNotHonoured };
+  Learned learn_configuration(ServerId from, const wire::Notification& message, Now now,
+                              ElectionEffects& effects);
   void keep_for_next_election(ServerId from, const wire::Notification& message, Now now);
   void note_facts(ServerId from, const wire::Notification& message, Now now);
   void elect(ServerId from, const wire::Notification& message, Now now, ElectionEffects& effects);
@@ -76,6 +81,8 @@ struct Election::Machine {
   int64_t resend_interval_ms = 0;
   int64_t resend_at = kNever;
   int64_t finalize_at = kNever;  // a quorum agreed; decided then, unless a better vote comes
+
+  ServerSet lied;  // voters whose impossible votes were told of in this election
 
   // Facts of this round for rule 16; who refused, also for rule 17.
   std::map<ServerId, Vote> latest_looking;

@@ -1,4 +1,5 @@
-// Many elections on a simulated network: random delays, losses, duplicates and restarts, then calm.
+// Many elections on a simulated network: random delays, losses, duplicates, restarts and, in some,
+// forged messages; then calm.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +23,8 @@ constexpr int64_t kCalmUs = 300'000'000;
 
 class World {
  public:
-  World(uint64_t seed, int size, bool ends_early) : random_(seed), ends_early_(ends_early) {
+  World(uint64_t seed, int size, bool ends_early, bool has_liars = false)
+      : random_(seed), ends_early_(ends_early), has_liars_(has_liars) {
     std::map<ServerId, Member> members;
     for (int64_t id = 1; id <= size; ++id) {
       members[ServerId{id}] = {.id = ServerId{id}, .addresses = {{fmt::format("h{}", id), 1, 2}}};
@@ -42,6 +44,7 @@ class World {
       run_until(now_us_ + kChaosUs / 40);
       const ServerId id{1 + static_cast<int64_t>(random_.below(sites_.size()))};
       if (random_.one_in(4)) start(id);
+      if (has_liars_) forge(id);
     }
     is_chaotic_ = false;
   }
@@ -66,6 +69,17 @@ class World {
       if (!better_than(own_vote(id), own_vote(leader))) not_better.insert(id);
     }
     EXPECT_TRUE(membership_.is_quorum(not_better));
+  }
+
+  // Whatever was forged: everybody follows one.
+  void expect_one_leader_of_all() {
+    ServerSet leaders;
+    for (const auto& [id, site] : sites_) {
+      if (!site.is_up) continue;
+      EXPECT_NE(site.machine->state(), PeerState::kLooking) << "server " << id.value;
+      if (site.machine->state() == PeerState::kLeading) leaders.insert(id);
+    }
+    EXPECT_EQ(leaders.size(), 1u);
   }
 
   bool has_common_round() const {
@@ -141,7 +155,7 @@ class World {
     ElectionEffects effects;
     const int64_t before = site.machine->round();
     site.machine->look(site.zxid, site.epoch, "test", 0, now(), effects);
-    EXPECT_GT(site.machine->round(), before);
+    EXPECT_TRUE(site.machine->round() > before || before == INT64_MAX);
     carry_out(id, effects);
   }
 
@@ -155,7 +169,30 @@ class World {
     if (effects.abandon) at(now_us_ + 1, [this, id] { end_role(id); });
   }
 
+  // Messages of strangers, and in the name of members, with numbers of every size.
+  void forge(ServerId to) {
+    static constexpr int64_t kNumbers[] = {0,         1,  2,        3, 1 << 20, int64_t{1} << 62,
+                                           INT64_MAX, -1, INT64_MIN};
+    const auto number = [&] { return kNumbers[random_.below(std::size(kNumbers))]; };
+    for (int i = 0; i < 4; ++i) {
+      const ServerId from{1 + static_cast<int64_t>(random_.below(sites_.size() + 2))};
+      if (from == to) continue;
+      wire::Notification message;
+      message.state = static_cast<PeerState>(random_.below(4));
+      message.leader = ServerId{1 + static_cast<int64_t>(random_.below(sites_.size() + 1))};
+      message.zxid = Zxid{number()};
+      message.round = number();
+      message.peer_epoch = number();
+      message.config = random_.one_in(2) ? "server.1=h1:1:2\nversion=ff" : "";
+      ElectionEffects effects;
+      sites_[to].machine->on_notification(from, message, now(), effects);
+      EXPECT_FALSE(effects.adopted.has_value());
+      carry_out(to, effects);
+    }
+  }
+
   void transmit(ServerId from, ServerId to, const wire::Notification& message) {
+    if (!sites_.contains(to)) return;  // the answer to a stranger
     if (is_chaotic_ && random_.one_in(5)) return;
     const int copies = is_chaotic_ && random_.one_in(10) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
@@ -187,6 +224,7 @@ class World {
     EXPECT_EQ(decision.role == PeerState::kLeading, decision.vote.leader == id);
     EXPECT_EQ(site.machine->state(), decision.role);
     site.role_since_us = now_us_;
+    if (has_liars_) return;  // who lies can have the wrong one elected, for a while
     const std::vector<ElectionRecord> records = site.machine->take_records();
     ASSERT_FALSE(records.empty());
     if (records.back().rule == DecidingRule::kJoinedExisting) {
@@ -269,6 +307,7 @@ class World {
 
   Random random_;
   const bool ends_early_;
+  const bool has_liars_;
   bool is_chaotic_ = false;
   int64_t now_us_ = 1;
   uint64_t next_event_ = 0;
@@ -298,6 +337,20 @@ TEST_P(ElectionProperty, ends_with_one_leader_and_the_best_of_a_connected_quorum
     runs_with_common_round += is_round_common;
   }
   EXPECT_GT(runs_with_common_round, static_cast<int>(kSeeds / 2));
+}
+
+TEST_P(ElectionProperty, forged_messages_end_no_elections) {
+  const auto [size, ends_early] = GetParam();
+  for (uint64_t seed = 1; seed <= kSeeds && !HasFailure(); ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    World world(seed * 100 + static_cast<uint64_t>(size), size, ends_early, true);
+    world.run_chaos();
+    world.settle();
+    world.expect_one_leader_of_all();
+    if (HasFailure()) return;
+    world.lose_the_leader();
+    world.expect_one_leader_of_all();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, ElectionProperty,

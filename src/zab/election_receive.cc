@@ -8,12 +8,10 @@
 #include "base/mark.h"
 #include "base/planted_bug.h"
 #include "zab/election_machine.h"
+#include "zab/epoch_limits.h"
 
 namespace zooid::zab {
 namespace {
-
-// Rounds are counted up by one; a number near the end of the type is damage or malice.
-constexpr int64_t kRoundMax = int64_t{1} << 62;
 
 bool is_known(wire::PeerState state) {
   return state >= wire::PeerState::kLooking && state <= wire::PeerState::kObserving;
@@ -31,11 +29,8 @@ Vote vote_of(const wire::Notification& message) {
 void Election::Machine::receive(ServerId from, const wire::Notification& message, Now now,
                                 ElectionEffects& effects) {
   ASSERT(from != self);
-  if (message.round > kRoundMax) {
-    MARK("election.round_too_large");
-    return;
-  }
-  if (learn_configuration(from, message, now, effects)) return;
+  const Learned learned = learn_configuration(from, message, now, effects);
+  if (learned != Learned::kNothing) return;
   if (!committed.is_voter(from)) {
     // An observer or a stranger: it has no vote but may learn who leads.
     Vote answer = current;
@@ -45,6 +40,14 @@ void Election::Machine::receive(ServerId from, const wire::Notification& message
   }
   if (!is_known(message.state)) {
     MARK("election.unknown_state_code");
+    return;
+  }
+  if (!is_possible(vote_of(message))) {
+    MARK("election.impossible_vote");
+    if (lied.insert(from).second) {
+      log::warn("votes of server {} are ignored: zxid 0x{:x} of epoch {} cannot be", from.value,
+                static_cast<uint64_t>(message.zxid.value), message.peer_epoch);
+    }
     return;
   }
   const bool is_sender_looking = message.state == wire::PeerState::kLooking;
@@ -62,35 +65,51 @@ void Election::Machine::receive(ServerId from, const wire::Notification& message
   elect(from, message, now, effects);
 }
 
-// 4.2. True if the running election was replaced by one with the new members.
-bool Election::Machine::learn_configuration(ServerId from, const wire::Notification& message,
-                                            Now now, ElectionEffects& effects) {
-  if (!is_looking() || message.version < 2 || message.config.empty()) return false;
-  if (message.config == committed_text) return false;
+// Rounds have no such bound: whoever has the greatest takes the others along, wherever it stands,
+// and begin() passes the end of the type.
+bool Election::Machine::is_possible(const Vote& vote) const {
+  const Epoch own = std::max(current_epoch, last_zxid.value > 0 ? last_zxid.epoch() : 0);
+  const Epoch of_zxid = vote.zxid.value > 0 ? vote.zxid.epoch() : 0;
+  return std::max(vote.epoch, of_zxid) <= std::min(own, kEpochMax) + kEpochStepMax;
+}
+
+// 4.2. kRestarted: the running election was replaced by one with the new members.
+Election::Machine::Learned Election::Machine::learn_configuration(ServerId from,
+                                                                  const wire::Notification& message,
+                                                                  Now now,
+                                                                  ElectionEffects& effects) {
+  if (!is_looking() || message.version < 2 || message.config.empty()) return Learned::kNothing;
+  if (message.config == committed_text) return Learned::kNothing;
+  const bool is_member = committed.find(from) != nullptr;
+  if (!is_member && !is_planted(PlantedBug::kStrangersConfiguration)) {
+    MARK("election.configuration_of_a_stranger");
+    return Learned::kNothing;
+  }
+  if (committed.is_voter(from) && Membership::has_groups(message.config)) {
+    MARK("election.configuration_not_supported");
+    effects.unsupported = "the configuration of server " + std::to_string(from.value) +
+                          " has groups or weights, which cannot be honoured";
+    return Learned::kNotHonoured;
+  }
+  const bool may_learn =
+      options.learns_configurations || is_planted(PlantedBug::kStrangersConfiguration);
+  if (!may_learn) return Learned::kNothing;
   Result<Membership> parsed = Membership::parse(message.config);
   if (!parsed) {
-    if (Membership::has_groups(message.config) && committed.is_voter(from)) {
-      MARK("election.configuration_not_supported");
-      effects.unsupported = "the configuration of server " + std::to_string(from.value) +
-                            " cannot be honoured: " + parsed.error().message;
-    } else {
-      MARK("election.configuration_unreadable");
-      log::warn("configuration in a vote ignored from={} reason={}", from.value,
-                parsed.error().message);
-    }
-    return false;
+    MARK("election.configuration_unreadable");
+    return Learned::kNothing;
   }
-  if (parsed->version() <= committed.version() || parsed->empty()) return false;
+  if (parsed->version() <= committed.version() || parsed->empty()) return Learned::kNothing;
   const bool is_changed = !parsed->has_same_members(committed);
   set_committed(std::move(*parsed));
   effects.adopted = committed;
-  if (!is_changed || !is_electing) return false;
+  if (!is_changed || !is_electing) return Learned::kNothing;
   MARK("election.restarted_with_newer_configuration");
   recorder.abandoned("server " + std::to_string(from.value) +
                          " has a newer configuration; the election restarts with it",
                      now);
   begin(why, 0, now, effects);
-  return true;
+  return Learned::kRestarted;
 }
 
 void Election::Machine::keep_for_next_election(ServerId from, const wire::Notification& message,

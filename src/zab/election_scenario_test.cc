@@ -1,6 +1,6 @@
 // Runs tests/scenarios/election/*.txt. Commands (ids are numbers, times milliseconds):
 //
-//   cluster voters=1,2,3 [observers=4] [version=0] [early=no]
+//   cluster voters=1,2,3 [observers=4] [version=0] [early=no] [learns=yes]
 //   look ID zxid=Z [epoch=E] [why="…"] [detected=MS]
 //   deliver [FROM->TO]     hands over what is on its way, on all routes until nothing is left
 //   drop FROM->TO          loses it
@@ -77,6 +77,7 @@ class Cluster {
   std::string create(const ScenarioCommand& command) {
     ElectionOptions options;
     options.end_early = command.text("early", "yes") == "yes";
+    options.learns_configurations = command.text("learns", "no") == "yes";
     const std::string voters = command.text("voters");
     const std::string observers = command.text("observers");
     machines_.clear();

@@ -202,6 +202,8 @@ void Leader::on_learner_packet(LearnerKey key, const wire::QuorumPacket& packet,
     case LearnerStage::kInfo:
       return machine_->on_learner_info(*learner, packet, now, effects);
     case LearnerStage::kAckEpoch:
+      // Nobody can answer a LEADERINFO that has not left yet.
+      if (!learner->queued.empty()) break;
       return machine_->on_ack_epoch(*learner, packet, now, effects);
     case LearnerStage::kNewLeader:
       if (packet.type == wire::PacketType::kAck) {
@@ -215,10 +217,10 @@ void Leader::on_learner_packet(LearnerKey key, const wire::QuorumPacket& packet,
       break;
   }
   MARK("leader.packet_out_of_turn");
-  machine_->close(
-      key,
-      fmt::format("{} instead of {}", wire::packet_name(packet.type), stage_name(learner->stage)),
-      effects);
+  machine_->close(key,
+                  fmt::format("{} out of turn, while it waits for {}",
+                              wire::packet_name(packet.type), stage_name(learner->stage)),
+                  effects);
 }
 
 void Leader::on_learner_closed(LearnerKey key, Now, LeaderEffects&) {

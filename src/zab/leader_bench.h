@@ -3,8 +3,11 @@
 // automatic mode every completion comes at once; otherwise the test gives it.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +32,10 @@ class LeaderBench {
   void carry_out(LeaderEffects& effects);
   // FOLLOWERINFO to ACK of NEWLEADER for a server that lacks nothing and needs no care.
   void join(LearnerKey key, int64_t server, Zxid last, Epoch accepted, int32_t current);
+  // With holds_completions: the oldest thing that was asked for is done.
+  void complete_one();
+  // Lets every learner have what it may get now.
+  void pump();
   // What was sent to a learner since the last call; a SNAP stream shows as "(stream)".
   std::vector<std::string> sent(LearnerKey key);
 
@@ -40,6 +47,8 @@ class LeaderBench {
   std::vector<std::string> words;         // effects since they were taken
   std::map<LearnerKey, std::string> raw;  // sent bytes, SNAP streams left out
   size_t history_slice_max = 3;
+  bool holds_completions = false;  // not automatic, but one by one through complete_one()
+  bool holds_pumps = false;        // several packets come in one segment
   std::optional<std::string> abdicated;
   std::map<LearnerKey, std::string> closed;
   std::optional<Epoch> established;
@@ -52,9 +61,12 @@ class LeaderBench {
   void complete(LeaderEffects& effects);
   void answer_reach(const LeaderEffects::AskReach& asked);
   void answer_history(const LeaderEffects::History& wanted);
-  void pump();
+  void hold(const LeaderEffects& effects);
+  void tell(const std::function<void(LeaderEffects&)>& completion);
 
   bool automatic_;
+  std::deque<std::function<void()>> held_;
+  std::set<LearnerKey> streaming_;
   std::map<LearnerKey, bool> connected_;
 };
 

@@ -103,8 +103,56 @@ void LeaderBench::carry_out(LeaderEffects& effects) {
   std::ranges::move(effects.requests, std::back_inserter(requests));
   std::ranges::move(effects.touches, std::back_inserter(touches));
   std::ranges::move(effects.revalidations, std::back_inserter(revalidations));
-  if (automatic_) complete(effects);
-  pump();
+  if (automatic_) {
+    complete(effects);
+  } else if (holds_completions) {
+    hold(effects);
+  }
+  if (!holds_pumps) pump();
+}
+
+void LeaderBench::tell(const std::function<void(LeaderEffects&)>& completion) {
+  LeaderEffects effects;
+  completion(effects);
+  carry_out(effects);
+}
+
+void LeaderBench::hold(const LeaderEffects& effects) {
+  for (const LearnerKey key : effects.snapshots) {
+    leader->on_snapshot_begun(key, committed, now);
+    leader->pump(key, 1u << 20, raw[key], now);
+    streaming_.insert(key);
+    held_.emplace_back([this, key] {
+      streaming_.erase(key);
+      leader->on_snapshot_sent(key, now);
+    });
+  }
+  if (const auto epoch = effects.persist_accepted_epoch) {
+    held_.emplace_back([this, epoch] {
+      tell([&](auto& next) { leader->on_accepted_epoch_persisted(*epoch, now, next); });
+    });
+  }
+  if (const auto epoch = effects.persist_current_epoch) {
+    held_.emplace_back([this, epoch] {
+      tell([&](auto& next) { leader->on_current_epoch_persisted(*epoch, now, next); });
+    });
+  }
+  for (const WindowTxn& txn : effects.appends) {
+    held_.emplace_back([this, zxid = txn.zxid] { log_synced(zxid); });
+  }
+  for (const auto& asked : effects.reach) {
+    held_.emplace_back([this, asked] { answer_reach(asked); });
+  }
+  for (const auto& wanted : effects.history) {
+    held_.emplace_back([this, wanted] { answer_history(wanted); });
+  }
+}
+
+void LeaderBench::complete_one() {
+  if (held_.empty()) return;
+  const auto next = std::move(held_.front());
+  held_.pop_front();
+  next();
 }
 
 void LeaderBench::complete(LeaderEffects& effects) {
@@ -153,6 +201,7 @@ void LeaderBench::answer_history(const LeaderEffects::History& wanted) {
 
 void LeaderBench::pump() {
   for (const LearnerStatus& learner : leader->learners()) {
+    if (streaming_.contains(learner.key)) continue;
     leader->pump(learner.key, 1u << 20, raw[learner.key], now);
   }
   LeaderEffects effects;

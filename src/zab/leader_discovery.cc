@@ -2,19 +2,34 @@
 // a learner before the file that makes it true is durable.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mark.h"
 #include "wire/jute.h"
+#include "zab/epoch_limits.h"
 #include "zab/leader_machine.h"
 
 namespace zooid::zab {
 namespace {
 
 constexpr int32_t kProtocolVersion = 0x10000;
-// Epochs fill 32 bits of a zxid, whose sign must stay clear. A peer that claims more is broken.
-constexpr Epoch kEpochMax = 0x7ffffffe;
 
 }  // namespace
+
+// What a learner says of the epochs that it has promised. Empty: it may be true.
+std::string Leader::Machine::judge_accepted_epoch(ServerId server, Zxid zxid) const {
+  if (zxid.value < 0 || zxid.epoch() > kEpochMax) return "an impossible epoch";
+  const Epoch own =
+      std::max({start.accepted_epoch, start.current_epoch, start.last_logged.epoch()});
+  if (zxid.epoch() <= own + kEpochStepMax || start.membership.find(server) == nullptr) return "";
+  MARK("leader.epoch_far_ahead");
+  return fmt::format(
+      "server {} claims the accepted epoch {}, more than {} ahead of {} here, which cannot be; if "
+      "its file acceptedEpoch says so, repair it",
+      server.value, zxid.epoch(), kEpochStepMax, own);
+}
 
 void Leader::Machine::on_learner_info(LearnerProgress& learner, const wire::QuorumPacket& packet,
                                       Now now, LeaderEffects& effects) {
@@ -37,8 +52,13 @@ void Leader::Machine::on_learner_info(LearnerProgress& learner, const wire::Quor
                  effects);
   }
   if (info->server == start.self) return close(learner.key, "it carries our own id", effects);
+  if (info->server.value < 0) return close(learner.key, "a negative server id", effects);
+  std::string impossible = judge_accepted_epoch(info->server, packet.zxid);
+  if (!impossible.empty()) {
+    log::error("learner refused: {}", impossible);
+    return close(learner.key, std::move(impossible), effects);
+  }
   const Epoch accepted = packet.zxid.epoch();
-  if (accepted >= kEpochMax) return close(learner.key, "impossible epoch", effects);
   // One connection a server: a newer one means that the old one is dead, whatever TCP thinks.
   for (const auto& [key, other] : learners) {
     if (other.stage == LearnerStage::kInfo || other.server != info->server) continue;
@@ -52,7 +72,10 @@ void Leader::Machine::on_learner_info(LearnerProgress& learner, const wire::Quor
   learner.stage = LearnerStage::kEpoch;
   learner.packet_due_us = kNever;
   if (epoch == 0) {
-    accepted_epoch_max = std::max(accepted_epoch_max, accepted);
+    // Of members alone: a stranger's word must not use up the epochs.
+    if (start.membership.find(learner.server) != nullptr) {
+      accepted_epoch_max = std::max(accepted_epoch_max, accepted);
+    }
     if (learner.is_voter) heard.insert(learner.server);
     try_fix_epoch(now, effects);
   } else if (phase > LeaderPhase::kAcceptedEpoch) {
@@ -63,6 +86,13 @@ void Leader::Machine::on_learner_info(LearnerProgress& learner, const wire::Quor
 void Leader::Machine::try_fix_epoch(Now now, LeaderEffects& effects) {
   ASSERT(phase == LeaderPhase::kDiscovery);
   if (!start.membership.is_quorum(heard)) return;
+  if (accepted_epoch_max >= kEpochMax) {
+    // The time-out of the phase ends this and paces the attempts.
+    MARK("leader.epochs_used_up");
+    log::error("the epochs are used up: {} was promised, the last one is {}", accepted_epoch_max,
+               kEpochMax);
+    return;
+  }
   epoch = accepted_epoch_max + 1;
   ASSERT(epoch > start.accepted_epoch);
   const bool gets_version = options.versions_configuration && announced.version() == 0;
@@ -97,6 +127,14 @@ void Leader::Machine::on_ack_epoch(LearnerProgress& learner, const wire::QuorumP
   const int32_t current_epoch = data.i32();
   if (packet.type != wire::PacketType::kAckEpoch || !data.ok()) {
     return close(learner.key, fmt::format("{} instead of ACKEPOCH", wire::packet_name(packet.type)),
+                 effects);
+  }
+  // It has promised this epoch just now, so it cannot have seen a later one.
+  if (packet.zxid < kZxidUntrusted || (packet.zxid.value > 0 && packet.zxid.epoch() > epoch)) {
+    MARK("leader.impossible_zxid");
+    return close(learner.key,
+                 fmt::format("server {} claims the zxid 0x{:x}, which cannot be in epoch {}",
+                             learner.server.value, static_cast<uint64_t>(packet.zxid.value), epoch),
                  effects);
   }
   learner.learner_zxid = packet.zxid;

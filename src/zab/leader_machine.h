@@ -79,6 +79,7 @@ struct Leader::Machine {
   // leader_discovery.cc
   void on_learner_info(LearnerProgress& learner, const wire::QuorumPacket& packet, Now now,
                        LeaderEffects& effects);
+  std::string judge_accepted_epoch(ServerId server, Zxid zxid) const;
   void welcome(LearnerProgress& learner, Now now);
   void try_fix_epoch(Now now, LeaderEffects& effects);
   void on_accepted_epoch_persisted(Now now, LeaderEffects& effects);

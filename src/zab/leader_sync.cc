@@ -47,6 +47,12 @@ void Leader::Machine::synchronise(LearnerProgress& learner, DiskReach reach,
     effects.history.push_back({learner.key, after, log_end()});
     return;
   }
+  const auto first = window.above(plan.send_after);
+  if (first != window.txns().end() && !follows(plan.send_after, first->zxid)) {
+    // It claims to have joined an epoch whose first transactions are unknown here.
+    MARK("leader.diff_with_gap");
+    return begin_snapshot(learner, effects);
+  }
   const bool holds_outstanding = plan.mode == SyncMode::kDiff && plan.send_after > committed &&
                                  plan.send_after.epoch() == epoch && plan.send_after.counter() != 0;
   if (holds_outstanding) {

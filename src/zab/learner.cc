@@ -5,9 +5,11 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
 #include "wire/jute.h"
+#include "zab/epoch_limits.h"
 #include "zab/learner_machine.h"
 
 namespace zooid::zab {
@@ -39,6 +41,17 @@ void Learner::Machine::expect_packet(Now now) {
       now.mono_us + limit_us(is_newleader_acked ? options.sync_limit : options.init_limit);
 }
 
+// Empty: the epoch may be one.
+std::string Learner::Machine::judge_epoch(Zxid zxid) const {
+  if (zxid.value <= 0 || zxid.epoch() > kEpochMax) return "the leader offers an impossible epoch";
+  const Epoch own =
+      std::max({start.accepted_epoch, start.current_epoch, start.last_logged.epoch()});
+  if (zxid.epoch() <= own + kEpochStepMax) return "";
+  MARK("learner.epoch_far_ahead");
+  return fmt::format("the leader offers epoch {}, more than {} ahead of {} here, which cannot be",
+                     zxid.epoch(), kEpochStepMax, own);
+}
+
 void Learner::Machine::on_leader_info(const wire::QuorumPacket& packet, LearnerEffects& effects) {
   ASSERT(phase == LearnerPhase::kInfo);
   wire::Reader data(packet.data.view());
@@ -48,6 +61,11 @@ void Learner::Machine::on_leader_info(const wire::QuorumPacket& packet, LearnerE
                    effects);
   }
   epoch = packet.zxid.epoch();
+  if (std::string impossible = judge_epoch(packet.zxid); !impossible.empty()) {
+    // Written to disk, it would keep this server out of every ensemble from then on.
+    log::error("the leader's epoch is refused: {}", impossible);
+    return give_up(std::move(impossible), effects);
+  }
   if (epoch < start.accepted_epoch && !is_planted(PlantedBug::kAcceptOldEpoch)) {
     MARK("learner.old_epoch");
     return give_up(fmt::format("the leader offers epoch {}, but {} was promised already", epoch,

@@ -22,6 +22,7 @@ struct LearnerOptions {
   int64_t tick_ms = 2000;
   int32_t init_limit = 10;
   int32_t sync_limit = 5;
+  int32_t txn_bytes_max = wire::kMaxRecordBufferDefault;  // what a transaction may hold (rule 13)
 };
 
 struct LearnerStart {

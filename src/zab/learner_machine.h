@@ -64,6 +64,7 @@ struct Learner::Machine {
   // learner.cc
   void give_up(std::string reason, LearnerEffects& effects);
   void expect_packet(Now now);
+  std::string judge_epoch(Zxid zxid) const;
   void on_leader_info(const wire::QuorumPacket& packet, LearnerEffects& effects);
   void send_ack_epoch(int32_t current_epoch, LearnerEffects& effects);
   void on_following_packet(const wire::QuorumPacket& packet, LearnerEffects& effects);
@@ -78,6 +79,7 @@ struct Learner::Machine {
   void advance_chain(LearnerEffects& effects);
   void on_current_epoch_persisted(Now now, LearnerEffects& effects);
   void on_uptodate(LearnerEffects& effects);
+  std::string judge_proposal(const wire::QuorumPacket& packet) const;
   void on_proposal(const wire::QuorumPacket& packet, LearnerEffects& effects);
   void on_commit(Zxid zxid, LearnerEffects& effects);
   void on_inform(const wire::QuorumPacket& packet, LearnerEffects& effects);

@@ -18,6 +18,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
 #include "wire/txn.h"
@@ -53,13 +54,20 @@ void Learner::Machine::on_opening(const wire::QuorumPacket& packet, LearnerEffec
       if (is_planted(PlantedBug::kZk4643)) effects.persist_current_epoch = epoch;
       return data_is_ready(effects);
     case wire::PacketType::kTrunc:
+      if (packet.zxid.value < 0 || packet.zxid > start.last_logged) {
+        MARK("learner.impossible_trunc");
+        return give_up("TRUNC to a zxid that this log does not reach", effects);
+      }
       mode = SyncMode::kTrunc;
       phase = LearnerPhase::kSync;
       begin_history(packet.zxid);
       effects.truncate = packet.zxid;
       return;
     case wire::PacketType::kSnap:
-      if (packet.zxid.value < 0) return give_up("SNAP with an impossible zxid", effects);
+      if (packet.zxid.value < 0 || packet.zxid.epoch() > epoch) {
+        MARK("learner.impossible_snap");
+        return give_up("SNAP with an impossible zxid", effects);
+      }
       mode = SyncMode::kSnap;
       phase = LearnerPhase::kStream;
       begin_history(packet.zxid);
@@ -185,18 +193,36 @@ void Learner::Machine::on_uptodate(LearnerEffects& effects) {
   emit_committed(effects);
 }
 
-void Learner::Machine::on_proposal(const wire::QuorumPacket& packet, LearnerEffects& effects) {
+// Empty: it may be logged. What is in the log must be read again by every later start.
+std::string Learner::Machine::judge_proposal(const wire::QuorumPacket& packet) const {
   const Zxid zxid = packet.zxid;
-  const auto header = wire::read_txn_header(packet.data.view());
-  if (!header || header->zxid != zxid) return give_up("PROPOSAL with a bad transaction", effects);
   // The very first of a history may start an epoch anywhere; a hole within one is lost data.
-  if (zxid != received.next() && zxid.epoch() <= received.epoch()) {
+  if (zxid <= received || (zxid != received.next() && zxid.epoch() <= received.epoch())) {
     MARK("learner.proposal_gap");
-    return give_up(
-        fmt::format("PROPOSAL 0x{:x} behind 0x{:x}: a gap", static_cast<uint64_t>(zxid.value),
-                    static_cast<uint64_t>(received.value)),
-        effects);
+    return fmt::format("PROPOSAL 0x{:x} behind 0x{:x}: a gap", static_cast<uint64_t>(zxid.value),
+                       static_cast<uint64_t>(received.value));
   }
+  if (zxid.epoch() > epoch) {
+    MARK("learner.proposal_of_later_epoch");
+    return fmt::format("PROPOSAL 0x{:x} in epoch {}", static_cast<uint64_t>(zxid.value), epoch);
+  }
+  if (is_planted(PlantedBug::kUnreadableTxnLogged)) return "";
+  const auto header = wire::read_txn_header(packet.data.view());
+  const bool is_readable = header && header->zxid == zxid &&
+                           packet.data.size() <= static_cast<size_t>(options.txn_bytes_max) &&
+                           wire::is_readable_txn(packet.data.view(), options.txn_bytes_max);
+  if (is_readable) return "";
+  MARK("learner.unreadable_transaction");
+  return fmt::format("PROPOSAL 0x{:x} with a transaction of {} bytes that cannot be read",
+                     static_cast<uint64_t>(zxid.value), packet.data.size());
+}
+
+void Learner::Machine::on_proposal(const wire::QuorumPacket& packet, LearnerEffects& effects) {
+  if (std::string refused = judge_proposal(packet); !refused.empty()) {
+    log::error("the leader's {}", refused);
+    return give_up(std::move(refused), effects);
+  }
+  const Zxid zxid = packet.zxid;
   received = zxid;
   pending.push_back(zxid);
   if (phase == LearnerPhase::kSync) ++sync_count;

@@ -98,8 +98,9 @@ TEST(LeaderLimits, pump_keeps_to_its_bytes) {
   bench.leader->on_learner_connected(7, bench.now);
   LeaderEffects effects;
   bench.leader->on_learner_packet(7, testing::follower_info(3, 1), bench.now, effects);
-  bench.leader->on_learner_packet(7, testing::ack_epoch(zx(1, 1), -1), bench.now, effects);
   std::string out;
+  bench.leader->pump(7, 200, out, bench.now);
+  bench.leader->on_learner_packet(7, testing::ack_epoch(zx(1, 1), -1), bench.now, effects);
   size_t pumps = 0;
   for (size_t before = 1; out.size() != before; ++pumps) {
     before = out.size();

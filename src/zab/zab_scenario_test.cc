@@ -7,9 +7,10 @@
 //   propose [N] [type=13]    sync K    revalidated K session=S valid=yes
 //   reach K start=yes bytes=N snapshot=N    history K [Z-N]
 //   snapshot K begins Z / snapshot K sent / learners
+//   segment begins / segment ends     what comes in between leaves no time to send
 //
 //   learner self=2 voters=1,2,3 [observers=4] accepted=E current=E last=Z [applied=Z]
-//   connected / closed / packet TYPE [Z] [text="..."] [session=S valid=yes]
+//   connected / closed / packet TYPE [Z] [text="..."] [session=S valid=yes] [type=N] [bytes=N]
 //   snapshot progress / snapshot received / snapshot installed / truncated Z
 //   touched N (answers a ping)
 //
@@ -92,8 +93,12 @@ wire::QuorumPacket packet_of(const ScenarioCommand& command, size_t at) {
       for (char& c : data) c = c == '|' ? '\n' : c;
       break;
     case PacketType::kProposal:
-    case PacketType::kInform:
-      return testing::packet(type, zxid, testing::make_txn(zxid).view());
+    case PacketType::kInform: {
+      const auto code = static_cast<wire::OpCode>(command.number("type", -1));
+      const Bytes txn = testing::make_txn(zxid, 0, code);
+      const auto bytes = static_cast<size_t>(command.number("bytes", INT32_MAX));
+      return testing::packet(type, zxid, txn.view().substr(0, bytes));
+    }
     case PacketType::kRevalidate:
       out.i64(command.number("session"));
       if (!command.text("valid").empty()) out.boolean(command.text("valid") == "yes");
@@ -185,6 +190,8 @@ class ZabScenario : public ::testing::TestWithParam<std::filesystem::path> {
                                command.text("valid") == "yes");
     } else if (verb == "pass") {
       bench.pass(static_cast<int64_t>(key));
+    } else if (verb == "segment") {
+      bench.holds_pumps = command.word(1) == "begins";
     } else {
       run_leader_storage(command, key, effects);
     }
