@@ -124,6 +124,7 @@ constexpr const char* kElsewhere[] = {
     "leader.ack_before_newleader_ack",
     "leader.ack_of_unknown",
     "leader.ack_skips_proposal",
+    "leader.answers_not_taken",
     "leader.bad_packet",
     "leader.counter_exhausted",
     "leader.diff_with_gap",

@@ -26,6 +26,8 @@ namespace {
 // learner.
 constexpr size_t kWindowBytesMax = 64u << 20;
 constexpr size_t kTouchBytes = 12;  // session id, time-out
+// Answers that one learner may leave untaken: more than it has clients that re-attach at once.
+constexpr size_t kAnswersMax = 256u * 1024;
 
 }  // namespace
 
@@ -143,6 +145,12 @@ void Leader::Machine::on_synced_packet(LearnerProgress& learner, const wire::Quo
   const bool is_in_broadcast = learner.stage == LearnerStage::kBroadcast;
   if (is_in_broadcast) {
     learner.packet_due_us = now.mono_us + limit_us(options.sync_limit);
+  }
+  if (learner.revalidate_answers.size() + learner.syncs.size() >= kAnswersMax) {
+    MARK("leader.answers_not_taken");
+    return close(learner.key,
+                 fmt::format("server {} asks and does not take the answers", learner.server.value),
+                 effects);
   }
   bool is_well_formed = true;
   switch (packet.type) {

@@ -21,8 +21,8 @@ constexpr int32_t kProtocolVersion = 0x10000;
 // What a learner says of the epochs that it has promised. Empty: it may be true.
 std::string Leader::Machine::judge_accepted_epoch(ServerId server, Zxid zxid) const {
   if (zxid.value < 0 || zxid.epoch() > kEpochMax) return "an impossible epoch";
-  const Epoch own =
-      std::max({start.accepted_epoch, start.current_epoch, start.last_logged.epoch()});
+  const Epoch of_log = start.last_logged.value > 0 ? start.last_logged.epoch() : 0;
+  const Epoch own = std::max({start.accepted_epoch, start.current_epoch, of_log});
   if (zxid.epoch() <= own + kEpochStepMax || start.membership.find(server) == nullptr) return "";
   MARK("leader.epoch_far_ahead");
   return fmt::format(
@@ -129,12 +129,11 @@ void Leader::Machine::on_ack_epoch(LearnerProgress& learner, const wire::QuorumP
     return close(learner.key, fmt::format("{} instead of ACKEPOCH", wire::packet_name(packet.type)),
                  effects);
   }
-  // It has promised this epoch just now, so it cannot have seen a later one.
-  if (packet.zxid < kZxidUntrusted || (packet.zxid.value > 0 && packet.zxid.epoch() > epoch)) {
+  if (packet.zxid < kZxidUntrusted || (packet.zxid.value > 0 && packet.zxid.epoch() > kEpochMax)) {
     MARK("leader.impossible_zxid");
     return close(learner.key,
-                 fmt::format("server {} claims the zxid 0x{:x}, which cannot be in epoch {}",
-                             learner.server.value, static_cast<uint64_t>(packet.zxid.value), epoch),
+                 fmt::format("server {} claims the zxid 0x{:x}, which cannot be",
+                             learner.server.value, static_cast<uint64_t>(packet.zxid.value)),
                  effects);
   }
   learner.learner_zxid = packet.zxid;

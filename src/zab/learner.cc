@@ -44,8 +44,8 @@ void Learner::Machine::expect_packet(Now now) {
 // Empty: the epoch may be one.
 std::string Learner::Machine::judge_epoch(Zxid zxid) const {
   if (zxid.value <= 0 || zxid.epoch() > kEpochMax) return "the leader offers an impossible epoch";
-  const Epoch own =
-      std::max({start.accepted_epoch, start.current_epoch, start.last_logged.epoch()});
+  const Epoch of_log = start.last_logged.value > 0 ? start.last_logged.epoch() : 0;
+  const Epoch own = std::max({start.accepted_epoch, start.current_epoch, of_log});
   if (zxid.epoch() <= own + kEpochStepMax) return "";
   MARK("learner.epoch_far_ahead");
   return fmt::format("the leader offers epoch {}, more than {} ahead of {} here, which cannot be",

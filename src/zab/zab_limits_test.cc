@@ -65,6 +65,23 @@ TEST(LeaderLimits, bad_packets_close_their_connection_only) {
   EXPECT_FALSE(closes(testing::packet(PacketType::kAck, Zxid{-1})));
 }
 
+TEST(LeaderLimits, answers_that_are_not_taken_have_a_bound) {
+  LeaderBench bench(true);
+  start_established(bench);
+  bench.holds_pumps = true;
+  const wire::QuorumPacket wanted =
+      testing::packet(PacketType::kRevalidate, Zxid{-1}, std::string(12, 'x'));
+  size_t asked = 0;
+  for (; asked < 1'000'000 && !bench.closed.contains(1); ++asked) {
+    LeaderEffects effects;
+    bench.leader->on_learner_packet(1, wanted, bench.now, effects);
+    bench.leader->answer_revalidate(1, SessionId{5}, true);
+    for (const auto& [key, reason] : effects.close) bench.closed[key] = reason;
+  }
+  EXPECT_GT(asked, 200'000u);
+  EXPECT_LT(asked, 300'000u);
+}
+
 TEST(LeaderLimits, lagging_cursor_holds_the_window_and_then_reads_the_log) {
   LeaderBench bench(true);
   bench.window = TxnWindow(2, 100);
