@@ -274,6 +274,26 @@ TEST_F(ElectionLinksTest, a_stranger_of_lower_id_is_called_at_the_address_of_its
   EXPECT_THAT(two->connected, ElementsAre(0));
 }
 
+TEST_F(ElectionLinksTest, a_member_is_called_where_the_configuration_says_it_is) {
+  auto one = start(h1, kOne);
+  auto two = start(h2, kTwo);
+  RawPeer back;
+  auto listener = outside.listen({"", 4000}, 4, [&](std::unique_ptr<env::Stream> stream) {
+    back.stream = std::move(stream);
+    return &back;
+  });
+  // Somebody says hello in the name of server 1: server 1 itself is called.
+  auto liar = connect_raw(wire::serialize_hello(kOne, "outside:4000"));
+  EXPECT_TRUE(liar->is_closed);
+  EXPECT_EQ(back.received, "");
+  EXPECT_THAT(one->connected, ElementsAre(2));
+  EXPECT_TRUE(two->links.is_at_configured_address(kOne));
+  // In the name of server 3, which is not there, it is taken for what it says and no more.
+  auto other = connect_raw(wire::serialize_hello(kThree, "outside:4000"));
+  EXPECT_TRUE(two->links.is_connected(kThree));
+  EXPECT_FALSE(two->links.is_at_configured_address(kThree));
+}
+
 TEST_F(ElectionLinksTest, strangers_are_limited) {
   auto two = start(h2, kTwo);
   std::vector<std::unique_ptr<RawPeer>> strangers;
