@@ -164,10 +164,9 @@ void Election::Machine::warn_of_empty_winner(const Vote& vote) const {
   if (unheard.empty()) return;
   MARK("election.empty_winner");
   log::warn(
-      "server {} was elected with an empty database before {} took part: data that is there will "
-      "be "
-      "dropped when it joins. If it is a restored backup, stop all servers and start that one "
-      "first",
+      "server {} was elected with an empty database before {} took part: data there will be "
+      "dropped "
+      "when it joins. If it is a restored backup, stop all servers and start that one first",
       vote.leader.value, server_list(unheard));
 }
 

@@ -55,7 +55,8 @@ void Leader::Machine::on_learner_info(LearnerProgress& learner, const wire::Quor
   if (info->server.value < 0) return close(learner.key, "a negative server id", effects);
   std::string impossible = judge_accepted_epoch(info->server, packet.zxid);
   if (!impossible.empty()) {
-    log::error("learner refused: {}", impossible);
+    const bool is_member = start.membership.find(info->server) != nullptr;
+    if (is_member) log::error("learner refused: {}", impossible);
     return close(learner.key, std::move(impossible), effects);
   }
   const Epoch accepted = packet.zxid.epoch();
