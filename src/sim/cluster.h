@@ -65,6 +65,7 @@ class Cluster {
   const World& world() const { return world_; }
   const History& history() const { return history_; }
   EnsembleChecker& checker() { return checker_; }
+  const SyncChecker& sync_checker() const { return sync_checker_; }
   const WorkMeter& work() const { return work_; }
   Timeline& timeline() { return timeline_; }
   uint64_t trace_hash() const;

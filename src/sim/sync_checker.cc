@@ -62,6 +62,7 @@ void SyncChecker::hear_leader(Link& link, const std::string& leader, std::string
     const PacketType type = (*packet)->type;
     if (type == PacketType::kDiff || type == PacketType::kTrunc || type == PacketType::kSnap) {
       judge(link, leader, **packet, now_us);
+      last_begun_us_ = now_us;
       link.is_synchronised = true;
       return;
     }

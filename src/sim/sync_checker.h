@@ -24,6 +24,8 @@ class SyncChecker {
   // Every arrival, in order.
   void on_bytes(const env::MemoryHost& from, uint64_t connection, std::string_view bytes,
                 int64_t now_us);
+  // When a leader's decision, DIFF, TRUNC or SNAP, last arrived at a learner; 0: never.
+  int64_t last_begun_us() const { return last_begun_us_; }
 
  private:
   struct Link {
@@ -44,6 +46,7 @@ class SyncChecker {
   std::map<uint64_t, Link> links_;  // by connection; those that are not watched any more are gone
   uint64_t newest_ = 0;             // connections below it that have no link are of no interest
   bool has_any_ = false;
+  int64_t last_begun_us_ = 0;
 };
 
 }  // namespace zooid::sim
