@@ -48,6 +48,10 @@ void make_larger(Limits& limits, Random& random) {
 void make_harsher(Limits& limits, const World& world, Random& random) {
   limits.local_sessions = world.allows(Hardship::kLocalSessions);
   if (world.allows(Hardship::kData)) make_larger(limits, random);
+  if (!world.allows(Hardship::kBounds)) return;
+  limits.output_bytes_max = one_of(random, {32u << 10, 1u << 20, 128u << 20});
+  limits.incoming_bytes_max = one_of(random, {8u << 10, 256u << 10, 64u << 20});
+  limits.log_size_limit_bytes = one_of(random, {0u, 20'000u, 200'000u});
 }
 
 std::string Limits::text() const {
@@ -58,6 +62,10 @@ std::string Limits::text() const {
              tick_ms, init_limit, sync_limit, snap_count, commit_log_count, history_slice_bytes,
              outstanding, preallocate_bytes, snapshot_size_factor, digest_enabled,
              end_election_early, local_sessions ? " localSessions=true" : "") +
+         (log_size_limit_bytes + output_bytes_max != 128u << 20
+              ? fmt::format(" outputBytesMax={} incomingBytesMax={} txnLogSizeLimit={}",
+                            output_bytes_max, incoming_bytes_max, log_size_limit_bytes)
+              : "") +
          (bulk.nodes > 0 ? fmt::format(" bulk={}x{}", bulk.nodes, bulk.bytes_each) : "");
 }
 
@@ -100,6 +108,9 @@ config::ServerConfig config_of(const Limits& limits) {
   config.end_election_early = limits.end_election_early;
   config.connect_timeout_ms = 2 * limits.tick_ms;
   config.container_check_interval_ms = kReaperIntervalMs;
+  config.output_bytes_max = limits.output_bytes_max;
+  config.incoming_bytes_max = limits.incoming_bytes_max;
+  config.log_size_limit_bytes = limits.log_size_limit_bytes;
   config.local_sessions_enabled = limits.local_sessions;
   config.local_sessions_upgrading_enabled = limits.local_sessions;
   return config;

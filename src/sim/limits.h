@@ -28,6 +28,9 @@ struct Limits {
   // Of an unkind world.
   bool local_sessions = false;
   Bulk bulk;
+  uint64_t output_bytes_max = 128u << 20;
+  uint64_t incoming_bytes_max = 64u << 20;
+  uint64_t log_size_limit_bytes = 0;
   std::string text() const;
 };
 Limits draw_limits(Random& random);

@@ -16,7 +16,8 @@ struct Entry {
 constexpr Entry kEntries[] = {
     {"network", true, 2}, {"local-sessions", true, 3}, {"data", false, 8},
     {"flips", false, 2},  {"strangers", false, 2},     {"disks", true, 2},
-    {"denied", false, 2}, {"backup", false, 3},        {"work", false, 1},
+    {"denied", false, 2}, {"backup", false, 3},        {"bounds", false, 3},
+    {"work", false, 1},
 };
 static_assert(std::size(kEntries) == static_cast<size_t>(Hardship::kCount));
 

@@ -21,6 +21,7 @@ enum class Hardship : uint32_t {
   kDisks,          // slow for long
   kDenied,         // no descriptors left, no right to write
   kBackup,         // all servers empty but one, and started together
+  kBounds,         // small bounds: of outputs, of what comes in, of a log file
   kWork,           // a step that does more than its budget of work is a violation
   kCount
 };
