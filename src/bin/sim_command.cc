@@ -29,6 +29,7 @@ struct SimFlags {
   uint64_t steps = 0;
   std::string faults = "some";
   std::string operations = "all";
+  std::string world = "usual";
   bool diagram = false;
   bool messages = false;
   int jobs = 1;
@@ -45,6 +46,7 @@ sim::SimOptions options_of(const SimFlags& flags) {
   options.seconds = flags.seconds;
   options.steps = flags.steps;
   options.with_messages = flags.messages;
+  options.world = sim::World::parse(flags.world).value_or(sim::World::usual());
   if (flags.operations == "basic") options.operations = sim::OperationSet::kBasic;
   if (flags.faults == "none") options.faults = sim::FaultLevel::kNone;
   if (flags.faults == "many") options.faults = sim::FaultLevel::kMany;
@@ -158,6 +160,14 @@ void add_sim_command(CLI::App& app, int& exit_code) {
   sim->add_option("--operations", flags.operations,
                   "all, or basic: without ACLs, containers, TTL, persistent watches, multiRead")
       ->check(CLI::IsMember({"all", "basic"}));
+  sim->add_option("--world", flags.world,
+                  "How unkind it is: usual, kind, harsh, then names with commas (name: may be "
+                  "drawn by the seed, name!: in every run, -name: not): " +
+                      sim::World::names())
+      ->check([](const std::string& text) -> std::string {
+        const auto world = sim::World::parse(text);
+        return world ? "" : world.error().message;
+      });
   sim->add_option("--hours", flags.hours, "Run seed after seed from --seed on, for that long")
       ->check(CLI::PositiveNumber)
       ->excludes("--seeds")

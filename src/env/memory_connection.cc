@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kCloseTimeoutUs = 2'000'000;  // Stream::close
 constexpr int64_t kLookupFailureUs = 1'000;
+constexpr uint64_t kJoinUsMax = 3'000;  // MemoryNetworkOptions::joins_arrivals
 
 int other(int side) {
   return 1 - side;
@@ -199,19 +200,42 @@ void MemoryConnection::deliver(int side) {
 void MemoryConnection::flush(int side) {
   Side& own = sides_[side];
   if (own.state != State::kOpen && own.state != State::kClosing) return;
-  const size_t window = network_.options_.window_bytes;
+  const size_t window = window_of(side);
   const size_t room = window - std::min(window, own.unacknowledged);
   const size_t count = std::min(room, own.output.size());
-  if (count > 0) {
-    own.unacknowledged += count;
-    send_packet(side, [self = shared_from_this(), side, bytes = own.output.substr(0, count)] {
-      self->on_bytes_arrived(other(side), bytes);
-    });
-    own.output.erase(0, count);
+  for (size_t sent = 0; sent < count;) {
+    const size_t length = draw_segment(count - sent);
+    send_packet(
+        side,
+        [self = shared_from_this(), side, bytes = own.output.substr(sent, length)] {
+          self->on_bytes_arrived(other(side), bytes);
+        },
+        length);
+    sent += length;
   }
+  own.unacknowledged += count;
+  own.host->bytes_out_ += count;
+  own.output.erase(0, count);
   if (!own.output.empty()) own.is_blocked = true;
   count_backlog(side);
   if (own.output.empty() && own.state == State::kClosing) send_fin(side);
+}
+
+size_t MemoryConnection::window_of(int side) const {
+  constexpr size_t kSlowWindowMin = 4'096;
+  const MemoryNetwork::Route& way = network_.route(*sides_[side].host, *sides_[other(side)].host);
+  if (way.bytes_per_second == 0) return network_.options_.window_bytes;
+  return std::min<size_t>(network_.options_.window_bytes,
+                          std::max<size_t>(kSlowWindowMin, way.bytes_per_second / 4));
+}
+
+// Whole as a rule; else cut where it may be in the middle of a length or a string.
+size_t MemoryConnection::draw_segment(size_t left) const {
+  constexpr size_t kSegmentMax = 256 * 1024;
+  left = std::min(left, kSegmentMax);
+  if (!network_.options_.cuts_segments || left < 2 || !network_.random_.one_in(4)) return left;
+  const size_t most = network_.random_.one_in(2) ? std::min<size_t>(left - 1, 80) : left - 1;
+  return 1 + network_.random_.below(most);
 }
 
 void MemoryConnection::abandon(int side, bool tells_peer) {
@@ -248,14 +272,15 @@ void MemoryConnection::break_side(int side, Error reason) {
 
 // ---- packets ----
 
-void MemoryConnection::send_packet(int from, std::function<void()> action) {
+void MemoryConnection::send_packet(int from, std::function<void()> action, size_t bytes) {
   Side& own = sides_[from];
   const Side& peer = sides_[other(from)];
   ASSERT(own.host != nullptr);
   ASSERT(peer.host != nullptr);
+  MemoryNetwork::Route& way = network_.route(*own.host, *peer.host);
   own.last_arrival_us =
-      std::max(own.last_arrival_us, network_.now_us_ + network_.draw_latency_us() +
-                                        network_.route(*own.host, *peer.host).extra_latency_us);
+      std::max(own.last_arrival_us,
+               network_.leave_us(way, bytes) + network_.draw_latency_us() + way.extra_latency_us);
   network_.mix(number_ * 2 + static_cast<uint64_t>(from));
   network_.transmit(*own.host, *peer.host, own.last_arrival_us, std::move(action));
 }
@@ -272,6 +297,13 @@ void MemoryConnection::on_bytes_arrived(int side, const std::string& bytes) {
   }
   if (own.state != State::kOpen) return;
   own.received += bytes;
+  if (network_.options_.joins_arrivals && network_.random_.one_in(4)) {
+    const auto wait_us = static_cast<int64_t>(1 + network_.random_.below(kJoinUsMax));
+    network_.at(network_.now_us_ + wait_us, [self = shared_from_this(), side] {
+      if (self->sides_[side].state == State::kOpen) self->mark_ready(side);
+    });
+    return;
+  }
   mark_ready(side);
 }
 

@@ -78,7 +78,10 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
     bool is_end_abrupt = false;
   };
 
-  void send_packet(int from, std::function<void()> action);
+  // `bytes`: how much of a slow route it takes.
+  void send_packet(int from, std::function<void()> action, size_t bytes = 0);
+  size_t window_of(int side) const;
+  size_t draw_segment(size_t left) const;
   void send_syn(const Endpoint& to);
   void on_syn(MemoryHost& at, const Endpoint& to);
   void on_bytes_arrived(int side, const std::string& bytes);

@@ -33,7 +33,9 @@ class MemoryFileSystem::MemoryFile : public File {
   Result<size_t> read_at(uint64_t offset, std::span<char> into) override {
     TRY(check());
     if (offset >= inode_->content.size()) return size_t{0};
-    return inode_->content.copy(into.data(), into.size(), offset);
+    const size_t count = inode_->content.copy(into.data(), into.size(), offset);
+    files_.figures_.read_bytes += count;
+    return count;
   }
   Result<uint64_t> size() override {
     TRY(check());
@@ -164,12 +166,27 @@ bool MemoryFileSystem::flip_bit(const std::string& path, uint64_t offset, int bi
   return true;
 }
 
+std::optional<char> MemoryFileSystem::byte_at(const std::string& path, uint64_t offset) const {
+  const auto found = names_.find(path);
+  if (found == names_.end() || offset >= found->second->content.size()) return std::nullopt;
+  return found->second->content[offset];
+}
+
+uint64_t MemoryFileSystem::size_of(const std::string& path) const {
+  const auto found = names_.find(path);
+  return found == names_.end() ? 0 : found->second->content.size();
+}
+
 void MemoryFileSystem::change_names(const std::string& directory, NameEffect effect) {
   apply(names_, effect);
   unsynced_names_[directory].push_back(std::move(effect));
 }
 
 Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, OpenMode mode) {
+  ++figures_.opens;
+  const auto needs =
+      mode == OpenMode::kRead ? Operation::Kind::kOpenToRead : Operation::Kind::kOpenToWrite;
+  TRY(begin({needs, path}));
   const auto found = names_.find(path);
   const bool is_there = found != names_.end();
   const bool may_create = mode == OpenMode::kCreate || mode == OpenMode::kTruncate;
@@ -192,6 +209,8 @@ Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, Op
 }
 
 Result<std::vector<std::string>> MemoryFileSystem::list(const std::string& directory) {
+  ++figures_.lists;
+  TRY(begin({Operation::Kind::kOpenDirectory, directory}));
   if (!directories_.contains(directory)) return not_found(directory);
   std::vector<std::string> found;
   if (directory == ".") {
@@ -263,6 +282,7 @@ Result<> MemoryFileSystem::make_directories(const std::string& path) {
 
 Result<> MemoryFileSystem::sync_directory(const std::string& path) {
   if (!directories_.contains(path)) return not_found(path);
+  TRY(begin({Operation::Kind::kOpenDirectory, path}));
   const Operation operation{Operation::Kind::kSyncDirectory, path};
   TRY(begin(operation));
   for (const NameEffect& effect : unsynced_names_[path]) apply(durable_names_, effect);

@@ -62,7 +62,20 @@ class MemoryFileSystem : public FileSystem {
 
   // Everything that changes the disk.
   struct Operation {
-    enum class Kind { kCreate, kWrite, kTruncate, kSync, kRename, kRemove, kSyncDirectory };
+    enum class Kind {
+      kCreate,
+      kWrite,
+      kTruncate,
+      kSync,
+      kRename,
+      kRemove,
+      kSyncDirectory,
+      // A descriptor is needed: a file, for reading or for changing it, or a directory. Changes
+      // nothing by itself: asked before it, not told of.
+      kOpenToRead,
+      kOpenToWrite,
+      kOpenDirectory,
+    };
     Kind kind;
     const std::string& path;
     uint64_t bytes = 0;  // kWrite
@@ -78,6 +91,16 @@ class MemoryFileSystem : public FileSystem {
   uint64_t used_bytes() const;
   // Bit damage, in what is read and on the medium; false if nothing is stored there.
   bool flip_bit(const std::string& path, uint64_t offset, int bit);
+  // What is read there; nullopt if nothing is.
+  std::optional<char> byte_at(const std::string& path, uint64_t offset) const;
+  uint64_t size_of(const std::string& path) const;  // 0 without such a file
+  // What was asked for so far, also in vain.
+  struct Figures {
+    uint64_t opens = 0;
+    uint64_t lists = 0;
+    uint64_t read_bytes = 0;
+  };
+  const Figures& figures() const { return figures_; }
   uint64_t free_bytes() const;
 
  private:
@@ -131,6 +154,7 @@ class MemoryFileSystem : public FileSystem {
   std::set<std::string> locked_;
   uint64_t generation_ = 0;  // crashes so far
   uint64_t capacity_ = UINT64_MAX;
+  Figures figures_;
   Fault fault_;
   Observer observer_;
 };

@@ -156,5 +156,35 @@ TEST_F(MemoryFileSystemTest, atomic_write_that_fails_leaves_no_temporary) {
   EXPECT_FALSE(files.exists("/d/epoch.tmp"));
 }
 
+TEST(MemoryFileSystem, asks_before_it_opens_anything_and_counts_what_is_read) {
+  using Kind = MemoryFileSystem::Operation::Kind;
+  MemoryFileSystem files;
+  auto file = *files.open("a", OpenMode::kCreate);
+  ASSERT_TRUE(file->write_at(0, "abc"));
+  std::optional<Kind> refused;
+  files.set_fault([&](const MemoryFileSystem::Operation& operation) {
+    return operation.kind == refused ? std::optional<Error>(Error{Error::Kind::kOther, "no"})
+                                     : std::nullopt;
+  });
+  refused = Kind::kOpenToRead;
+  EXPECT_FALSE(files.open("a", OpenMode::kRead));
+  EXPECT_TRUE(files.open("a", OpenMode::kReadWrite));
+  refused = Kind::kOpenToWrite;
+  EXPECT_TRUE(files.open("a", OpenMode::kRead));
+  EXPECT_FALSE(files.open("a", OpenMode::kReadWrite));
+  EXPECT_FALSE(files.open("b", OpenMode::kCreate));
+  refused = Kind::kOpenDirectory;
+  EXPECT_FALSE(files.list("."));
+  EXPECT_FALSE(files.sync_directory("."));
+  refused.reset();
+  char bytes[8];
+  EXPECT_EQ(*file->read_at(1, bytes), 2u);
+  EXPECT_EQ(files.figures().read_bytes, 2u);
+  EXPECT_EQ(files.figures().lists, 1u);
+  EXPECT_EQ(files.byte_at("a", 1), 'b');
+  EXPECT_EQ(files.byte_at("a", 3), std::nullopt);
+  EXPECT_EQ(files.size_of("a"), 3u);
+}
+
 }  // namespace
 }  // namespace zooid::env

@@ -277,6 +277,19 @@ void MemoryNetwork::set_extra_latency(MemoryHost& from, MemoryHost& to, int64_t 
   route(from, to).extra_latency_us = extra_us;
 }
 
+void MemoryNetwork::set_bandwidth(MemoryHost& from, MemoryHost& to, uint64_t bytes_per_second) {
+  Route& way = route(from, to);
+  way.bytes_per_second = bytes_per_second;
+  if (bytes_per_second == 0) way.busy_until_us = 0;
+}
+
+int64_t MemoryNetwork::leave_us(Route& way, size_t bytes) const {
+  if (way.bytes_per_second == 0) return now_us_;
+  const uint64_t took_us = bytes * 1'000'000 / way.bytes_per_second;
+  way.busy_until_us = std::max(way.busy_until_us, now_us_) + static_cast<int64_t>(took_us);
+  return way.busy_until_us;
+}
+
 void MemoryNetwork::cut_both(MemoryHost& a, MemoryHost& b) {
   cut(a, b);
   cut(b, a);

@@ -33,6 +33,10 @@ struct MemoryNetworkOptions {
   size_t window_bytes = 64 * 1024;
   // Now and then bytes that arrived together are handed on in two parts.
   bool splits_arrivals = true;
+  // What one flush hands over leaves in pieces of any size, each a packet of its own.
+  bool cuts_segments = false;
+  // Now and then what arrives waits unseen until more has come: one on_bytes gets both.
+  bool joins_arrivals = false;
   int64_t wall_at_start_ms = 1'700'000'000'000;
 };
 
@@ -74,6 +78,8 @@ class MemoryHost final : public Network, public Clock, public Waker {
   void pause() { is_stopped_ = true; }
   void resume() { is_stopped_ = false; }
   bool is_paused() const { return is_stopped_; }
+  // Of all its connections since the beginning, as the kernel took them.
+  uint64_t bytes_out() const { return bytes_out_; }
   // This host's wall clock is that much ahead of the world's, or behind it.
   void set_wall_offset_ms(int64_t offset_ms) { wall_offset_ms_ = offset_ms; }
   int64_t wall_offset_ms() const { return wall_offset_ms_; }
@@ -107,6 +113,7 @@ class MemoryHost final : public Network, public Clock, public Waker {
   int64_t workers_deadline_us_ = kNever;  // as the workers said after the last wake-up
   size_t output_bytes_ = 0;
   uint16_t next_port_ = 40'000;
+  uint64_t bytes_out_ = 0;
   std::vector<Worker*> workers_;
   std::map<uint16_t, MemoryListener*> listeners_;
   // Connections by number, with the side that is this host's; for flushing and killing.
@@ -160,12 +167,17 @@ class MemoryNetwork {
   void heal_all();
   // Packets of this direction take that much longer, from now on.
   void set_extra_latency(MemoryHost& from, MemoryHost& to, int64_t extra_us);
+  // This direction carries so many bytes a second, from now on; 0: any number. At most a quarter of
+  // a second's bytes of one connection are on their way then.
+  void set_bandwidth(MemoryHost& from, MemoryHost& to, uint64_t bytes_per_second);
   // All connections between the two are reset, at both ends, now.
   void reset_connections(MemoryHost& a, MemoryHost& b);
 
   // All connections between the two end at `end` alone: the other host knows nothing and waits,
   // until it sends something, which is answered with RST.
   void break_one_end(MemoryHost& end, MemoryHost& other);
+
+  const MemoryNetworkOptions& options() const { return options_; }
 
   // Of every packet so far, with its time: equal for equal runs.
   uint64_t trace_hash() const { return trace_hash_; }
@@ -179,7 +191,9 @@ class MemoryNetwork {
   struct Route {
     bool is_cut = false;
     int64_t extra_latency_us = 0;
-    std::deque<Action> held;  // while it is cut
+    uint64_t bytes_per_second = 0;  // 0: no bound
+    int64_t busy_until_us = 0;      // with what was handed over
+    std::deque<Action> held;        // while it is cut
   };
 
   MemoryHost* find(const std::string& name, MemoryHost& asking) const;
@@ -187,6 +201,8 @@ class MemoryNetwork {
     return routes_[from.number_ * hosts_.size() + to.number_];
   }
   int64_t draw_latency_us();
+  // When the last of so many bytes has left for the other host.
+  int64_t leave_us(Route& way, size_t bytes) const;
   // `action` happens at the other host at `time_us`, or when the route is whole again, unless the
   // host has no power then.
   void transmit(const MemoryHost& from, const MemoryHost& to, int64_t time_us, Action action);

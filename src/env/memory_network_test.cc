@@ -324,6 +324,37 @@ uint64_t run_of(uint64_t seed) {
   return network.trace_hash();
 }
 
+struct MemoryNetworkSegmentsTest : MemoryNetworkTest {
+  MemoryNetworkSegmentsTest()
+      : MemoryNetworkTest({.window_bytes = 3000, .cuts_segments = true, .joins_arrivals = true}) {}
+};
+
+TEST_F(MemoryNetworkSegmentsTest, pieces_of_any_size_arrive_in_order) {
+  establish();
+  std::string sent;
+  for (int i = 0; i < 3'000; ++i) sent += std::to_string(i);
+  write(a, client, sent);
+  network.run_for_ms(200);
+  EXPECT_EQ(server.received, sent);
+  EXPECT_GT(a.bytes_out(), sent.size() - 1);
+}
+
+TEST_F(MemoryNetworkTest, a_slow_route_takes_its_time_in_one_direction) {
+  establish();
+  network.set_bandwidth(a, b, 10'000);
+  write(a, client, std::string(5'000, 'x'));
+  write(b, server, std::string(5'000, 'y'));
+  network.run_for_ms(100);
+  EXPECT_LT(server.received.size(), 2'000u);
+  network.run_for_ms(1'000);
+  EXPECT_EQ(server.received.size(), 5'000u);
+  EXPECT_EQ(client.received.size(), 5'000u);
+  network.set_bandwidth(a, b, 0);
+  write(a, client, std::string(5'000, 'x'));
+  network.run_for_ms(100);
+  EXPECT_EQ(server.received.size(), 10'000u);
+}
+
 TEST(MemoryNetworkRuns, are_repeated_by_their_seed) {
   EXPECT_EQ(run_of(1), run_of(1));
   EXPECT_NE(run_of(1), run_of(2));

@@ -11,16 +11,29 @@ namespace zooid::sim {
 namespace {
 
 constexpr uint16_t kClientPort = 2181;
-constexpr int64_t kReaperIntervalMs = 1'500;
 // Between two looks at the verdict.
 constexpr int64_t kSliceUs = 20'000;
 
-env::MemoryNetworkOptions network_options(Random& random) {
-  env::MemoryNetworkOptions options;
-  options.latency_min_us = 50;
-  options.latency_max_us = 200 + static_cast<int64_t>(random.below(2'000));
-  if (random.one_in(4)) options.window_bytes = 4'096 + random.below(16'384);
+// The world's own sequence: what the kind world draws stays as it is.
+constexpr uint64_t kWorldSalt = 0x756e6b696e64;
+
+env::MemoryNetworkOptions network_options(Random& random, const World& world,
+                                          Random& world_random) {
+  env::MemoryNetworkOptions options = draw_network(random);
+  make_harsher(options, world, world_random);
   return options;
+}
+
+Limits limits_of(Random& random, const World& world, Random& world_random) {
+  Limits limits = draw_limits(random);
+  make_harsher(limits, world, world_random);
+  return limits;
+}
+
+Work work_budget(const World& world) {
+  if (!world.allows(Hardship::kWork)) return {};
+  return {
+      .file_bytes_read = 64 << 10, .files_opened = 8, .txns_applied = 256, .bytes_out = 4 << 20};
 }
 
 // From the first to the last server when several start together.
@@ -33,38 +46,18 @@ T one_of(Random& random, std::initializer_list<T> values) {
 
 }  // namespace
 
-Limits draw_limits(Random& random) {
-  Limits limits;
-  limits.tick_ms = one_of(random, {100, 200, 500});
-  limits.init_limit = one_of(random, {5, 10, 20, 200});
-  limits.sync_limit = one_of(random, {2, 3, 5});
-  limits.snap_count = one_of(random, {10, 60, 400, 3'000});
-  limits.commit_log_count = one_of(random, {1, 5, 40, 500});
-  limits.outstanding = one_of(random, {10, 1'000});
-  limits.preallocate_bytes = one_of(random, {4'096u, 65'536u});
-  limits.snapshot_size_factor = one_of(random, {-1.0, 0.0, 0.0, 0.01, 0.33, 100.0});
-  limits.history_slice_bytes = one_of(random, {1u, 200u, 2'000u, 512u * 1'024});
-  limits.digest_enabled = !random.one_in(8);
-  limits.end_election_early = !random.one_in(3);
-  return limits;
-}
-
-std::string Limits::text() const {
-  return fmt::format(
-      "tickTime={} initLimit={} syncLimit={} snapCount={} commitLogCount={} historySlice={} "
-      "globalOutstandingLimit={} preAllocSize={} snapshotSizeFactor={} digest={} endEarly={}",
-      tick_ms, init_limit, sync_limit, snap_count, commit_log_count, history_slice_bytes,
-      outstanding, preallocate_bytes, snapshot_size_factor, digest_enabled, end_election_early);
-}
-
 Cluster::Cluster(const SimOptions& options, Verdict& verdict)
     : verdict_(verdict),
       random_(options.seed),
-      limits_(draw_limits(random_)),
-      network_(random_.next(), network_options(random_)),
+      world_random_(options.seed ^ kWorldSalt),
+      world_(options.world.draw(world_random_)),
+      limits_(limits_of(random_, world_, world_random_)),
+      network_(random_.next(), network_options(random_, world_, world_random_)),
       timeline_([this] { return network_.now_us(); }),
       message_tap_(timeline_),
-      checker_(verdict) {
+      checker_(verdict, world_.allows(Hardship::kFlips)),
+      sync_checker_(verdict),
+      work_(verdict, work_budget(world_)) {
   ASSERT(options.servers >= 1);
   ASSERT(options.clients >= 1);
   log::set_level(log::Level::kInfo);
@@ -84,28 +77,32 @@ Cluster::Cluster(const SimOptions& options, Verdict& verdict)
         std::make_unique<SimServer>(network_, config_for(id, *membership), random_.next()));
     SimServer& server = *servers_.back();
     server_of_host_[&server.host()] = &server;
-    server.on_death([this, &server](const std::string& why) {
-      timeline_.note(server.name(), "its process ends: " + why);
-      start_later(server);
-    });
+    server.on_death([this, &server](const std::string& why) { on_death(server, why); });
     workload.servers.push_back({servers_.back()->name(), kClientPort});
   }
   workload.session_timeout_ms = static_cast<int32_t>(limits_.tick_ms) * one_of(random_, {4, 8, 20});
   for (int number = 1; number <= options.clients; ++number) {
-    env::MemoryHost& host = network_.add_host("client" + std::to_string(number));
-    client_hosts_.push_back(&host);
     workload.outstanding_max = 1 + random_.below(8);
-    clients_.push_back(
-        std::make_unique<Workload>(host, number, random_.next(), workload, history_));
+    add_client("client" + std::to_string(number), random_.next(), workload);
+  }
+  if (world_.allows(Hardship::kLocalSessions)) add_readers(workload);
+  if (limits_.bulk.nodes > 0) add_loader(workload);
+  if (world_.allows(Hardship::kStrangers)) {
+    std::vector<std::string> names;
+    for (const auto& server : servers_) names.push_back(server->name());
+    stranger_ = std::make_unique<Stranger>(network_.add_host("stranger"), world_random_.next(),
+                                           std::move(names), membership->text());
   }
   network_.stop_after(options.steps);
   verdict_.set_step_at([this](int64_t time_us) { return step_at(time_us); });
-  if (options.with_messages) {
-    network_.set_bytes_observer([this](const env::MemoryHost& from, const env::MemoryHost& to,
-                                       uint64_t connection, std::string_view bytes) {
-      message_tap_.on_bytes(from.name(), to.name(), connection, bytes);
-    });
-  }
+  network_.set_bytes_observer([this, with_messages = options.with_messages](
+                                  const env::MemoryHost& from, const env::MemoryHost& to,
+                                  uint64_t connection, std::string_view bytes) {
+    if (with_messages) message_tap_.on_bytes(from.name(), to.name(), connection, bytes);
+    if (server_of_host_.contains(&from) && server_of_host_.contains(&to)) {
+      sync_checker_.on_bytes(from, connection, bytes, network_.now_us());
+    }
+  });
   observe_wake_ups();
   purge_later();
 }
@@ -115,26 +112,12 @@ Cluster::~Cluster() {
   network_.set_wake_observer(nullptr);
   servers_.clear();
   clients_.clear();
+  stranger_.reset();
   log::set_sink([](log::Level, std::string_view) {});
 }
 
 config::ServerConfig Cluster::config_for(int id, const zab::Membership& membership) const {
-  config::ServerConfig config;
-  config.tick_ms = limits_.tick_ms;
-  config.init_limit = limits_.init_limit;
-  config.sync_limit = limits_.sync_limit;
-  config.data_dir = "/data";
-  config.client_port = kClientPort;
-  config.snap_count = limits_.snap_count;
-  config.commit_log_count = limits_.commit_log_count;
-  config.history_slice_bytes = limits_.history_slice_bytes;
-  config.global_outstanding_limit = limits_.outstanding;
-  config.preallocate_bytes = limits_.preallocate_bytes;
-  config.snapshot_size_factor = limits_.snapshot_size_factor;
-  config.digest_enabled = limits_.digest_enabled;
-  config.end_election_early = limits_.end_election_early;
-  config.connect_timeout_ms = 2 * limits_.tick_ms;
-  config.container_check_interval_ms = kReaperIntervalMs;
+  config::ServerConfig config = config_of(limits_);
   config.membership = membership;
   config.my_id = ServerId{id};
   return config;
@@ -143,7 +126,8 @@ config::ServerConfig Cluster::config_for(int id, const zab::Membership& membersh
 // What autopurge does every few hours; here small limits make many files in seconds. The checker
 // looks at the files before they go: with tiny windows some transactions are seen in them alone.
 void Cluster::purge_later() {
-  network_.at(network_.now_us() + 1'000'000 + static_cast<int64_t>(random_.below(3'000'000)),
+  const int64_t least_us = limits_.bulk.nodes > 0 ? 8'000'000 : 1'000'000;  // it reads all of it
+  network_.at(network_.now_us() + least_us + static_cast<int64_t>(random_.below(3'000'000)),
               [this] {
                 for (const auto& server : servers_) {
                   if (!server->is_running() || !server->core()->is_serving()) continue;
@@ -164,16 +148,46 @@ void Cluster::read_log(SimServer& server) {
   }
 }
 
+void Cluster::add_client(const std::string& host_name, uint64_t seed, WorkloadOptions options) {
+  env::MemoryHost& host = network_.add_host(host_name);
+  client_hosts_.push_back(&host);
+  const int number = static_cast<int>(clients_.size()) + 1;
+  clients_.push_back(std::make_unique<Workload>(host, number, seed, std::move(options), history_));
+}
+
+// One before the door of each server, so that it is there in the first moment in which that server
+// serves.
+void Cluster::add_readers(const WorkloadOptions& of_clients) {
+  for (size_t i = 0; i < servers_.size(); ++i) {
+    WorkloadOptions options = of_clients;
+    options.servers = {of_clients.servers[i]};
+    options.reads_only = true;
+    options.pause_mean_us = options.hurried_pause_mean_us = 10'000;
+    add_client("reader" + std::to_string(i + 1), world_random_.next(), std::move(options));
+  }
+}
+
+void Cluster::add_loader(const WorkloadOptions& of_clients) {
+  WorkloadOptions options = of_clients;
+  options.bulk = limits_.bulk;
+  options.outstanding_max = 4;
+  add_client("loader", world_random_.next(), std::move(options));
+}
+
 void Cluster::observe_wake_ups() {
   network_.set_wake_observer([this](env::MemoryHost& host, bool begins) {
     timeline_.set_running(begins ? host.name() : "world");
-    if (begins) return;
+    const auto it = server_of_host_.find(&host);
+    if (begins) {
+      if (it != server_of_host_.end()) work_.begin(*it->second);
+      return;
+    }
     if (steps_by_time_.empty() || steps_by_time_.back().first != network_.now_us()) {
       steps_by_time_.emplace_back(network_.now_us(), 0);
     }
     steps_by_time_.back().second = network_.steps();
-    const auto it = server_of_host_.find(&host);
     if (it == server_of_host_.end()) return;
+    work_.end(*it->second, network_.now_us());
     checker_.after_wake_up(*it->second, network_.now_us());
     it->second->end_if_fatal();
   });
@@ -199,13 +213,15 @@ void Cluster::start(SimServer& server) {
   timeline_.set_running(server.name());
   timeline_.note(server.name(), "is started");
   const std::string damaged = server.disk().damaged_path();
+  const bool is_replaceable = !world_.allows(Hardship::kFlips) || others_have_all_of(server);
   auto started = server.start();
   if (!started && !damaged.empty()) {
     MARK("sim.damage_refused");
     timeline_.note(server.name(), "refuses its damaged data: " + started.error().message);
-    server.wipe();
+    // Its operator empties the disk only if that loses nothing, else the file is put right.
+    is_replaceable ? server.wipe() : server.disk().repair();
     started = server.start();
-  } else if (!damaged.empty()) {
+  } else if (!damaged.empty() && !world_.allows(Hardship::kFlips)) {
     // Nothing of it was believed, as the checkers will see; a later start must not stumble.
     server.disk().repair();
   }
@@ -217,6 +233,29 @@ void Cluster::start(SimServer& server) {
                   started.error().message);
   }
   timeline_.set_running("world");
+}
+
+void Cluster::on_death(SimServer& server, const std::string& why) {
+  timeline_.note(server.name(), "its process ends: " + why);
+  // A sync that failed leaves no other way; to be refused a file is no reason.
+  const Disk& disk = server.disk();
+  if (world_.allows(Hardship::kDenied) && disk.denied() != Disk::Denied::kNothing &&
+      !disk.is_failing()) {
+    verdict_.fail(network_.now_us(), "who may not open a file lives on", "{} ends itself: {}",
+                  server.name(), why);
+  }
+  start_later(server);
+}
+
+bool Cluster::others_have_all_of(const SimServer& server) const {
+  const DurabilityChecker& durability = checker_.durability();
+  return std::ranges::all_of(servers_, [&](const auto& other) {
+    const server::ReplicaCore* core = other->core();
+    return other.get() == &server ||
+           (core != nullptr && core->is_serving() && !other->is_paused() &&
+            core->last_logged >= durability.promised(server.id()) &&
+            core->current_epoch >= durability.promised_epoch(server.id()));
+  });
 }
 
 // As a supervisor does it.
@@ -256,6 +295,14 @@ bool Cluster::is_at_rest() const {
   return true;
 }
 
+int64_t Cluster::bytes_per_second() const {
+  constexpr int64_t kOfWorkers = 30'000'000;
+  const int64_t round_trip_us = 2 * network_.options().latency_max_us;
+  const auto window =
+      static_cast<int64_t>(std::min<size_t>(network_.options().window_bytes, size_t{64} << 20));
+  return std::min(kOfWorkers, window * 1'000'000 / round_trip_us / 2);
+}
+
 std::string Cluster::servers_text() const {
   std::string text;
   for (const auto& server : servers_) {
@@ -275,14 +322,19 @@ std::string Cluster::servers_text() const {
 }
 
 void Cluster::heal() {
+  if (stranger_ != nullptr) stranger_->stop();
   network_.heal_all();
   for (const auto& from : servers_) {
-    for (const auto& to : servers_) network_.set_extra_latency(from->host(), to->host(), 0);
+    for (const auto& to : servers_) {
+      network_.set_extra_latency(from->host(), to->host(), 0);
+      network_.set_bandwidth(from->host(), to->host(), 0);
+    }
   }
   for (const auto& server : servers_) {
     if (server->is_running() && server->is_paused()) server->resume();
     server->disk().set_full(false);
     server->disk().set_failing(0);
+    server->disk().set_denied(Disk::Denied::kNothing);
     server->set_disk_delay_us(400);
     if (server->is_running()) continue;
     // Together, though not in the same instant.

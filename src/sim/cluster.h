@@ -9,31 +9,18 @@
 #include "env/memory_network.h"
 #include "sim/ensemble_checker.h"
 #include "sim/history.h"
+#include "sim/limits.h"
 #include "sim/message_tap.h"
 #include "sim/options.h"
 #include "sim/sim_server.h"
+#include "sim/stranger.h"
+#include "sim/sync_checker.h"
 #include "sim/timeline.h"
 #include "sim/violation.h"
+#include "sim/work_meter.h"
 #include "sim/workload.h"
 
 namespace zooid::sim {
-
-// Drawn by the seed: small, so that rare paths are common.
-struct Limits {
-  int64_t tick_ms = 200;
-  int32_t init_limit = 10;
-  int32_t sync_limit = 4;
-  int32_t snap_count = 100'000;
-  int32_t commit_log_count = 500;
-  uint64_t history_slice_bytes = 512 * 1024;
-  int32_t outstanding = 1'000;
-  uint64_t preallocate_bytes = 16 * 1024;
-  double snapshot_size_factor = 0.33;
-  bool digest_enabled = true;
-  bool end_election_early = true;
-  std::string text() const;
-};
-Limits draw_limits(Random& random);
 
 class Cluster {
  public:
@@ -50,6 +37,8 @@ class Cluster {
   // A server that cannot be started is a violation.
   void start(SimServer& server);
   void start_later(SimServer& server);
+  // They serve, and nothing is lost if this one's disk is.
+  bool others_have_all_of(const SimServer& server) const;
   void stop_clients();
   // Shows the checker what a serving server has in its files.
   void read_log(SimServer& server);
@@ -57,6 +46,9 @@ class Cluster {
   bool all_serve() const;
   // All servers serve, with the same last zxid.
   bool is_at_rest() const;
+  // What one connection carries at least while nothing disturbs it, half of what its window lets
+  // through; also what the workers of a server take.
+  int64_t bytes_per_second() const;
   // What each server is and has, for violations.
   std::string servers_text() const;
   // Everything that can be repaired is: the network, disks, clocks, servers that are down.
@@ -69,31 +61,46 @@ class Cluster {
   // The established leader of the newest epoch, null if there is none.
   SimServer* leader();
   const Limits& limits() const { return limits_; }
+  // What this run has.
+  const World& world() const { return world_; }
   const History& history() const { return history_; }
   EnsembleChecker& checker() { return checker_; }
+  const SyncChecker& sync_checker() const { return sync_checker_; }
+  const WorkMeter& work() const { return work_; }
   Timeline& timeline() { return timeline_; }
   uint64_t trace_hash() const;
   // For everything that begins later with chance.
   Random fork_random() { return Random(random_.next()); }
+  // The same for what only unkind worlds have.
+  Random fork_world_random() { return Random(world_random_.next()); }
 
  private:
   config::ServerConfig config_for(int id, const zab::Membership& membership) const;
   void observe_wake_ups();
   uint64_t step_at(int64_t time_us) const;
   void purge_later();
+  void on_death(SimServer& server, const std::string& why);
+  void add_readers(const WorkloadOptions& of_clients);
+  void add_loader(const WorkloadOptions& of_clients);
+  void add_client(const std::string& host, uint64_t seed, WorkloadOptions options);
 
   Verdict& verdict_;
   Random random_;
+  Random world_random_;  // for what only unkind worlds have
+  const World world_;
   const Limits limits_;
   env::MemoryNetwork network_;
   Timeline timeline_;
   MessageTap message_tap_;
   EnsembleChecker checker_;
+  SyncChecker sync_checker_;
+  WorkMeter work_;
   History history_;
   std::vector<std::unique_ptr<SimServer>> servers_;
   std::map<const env::MemoryHost*, SimServer*> server_of_host_;
   std::vector<env::MemoryHost*> client_hosts_;
   std::vector<std::unique_ptr<Workload>> clients_;
+  std::unique_ptr<Stranger> stranger_;  // null in most runs
   // For each time at which a loop woke up, the number of steps when that had ended.
   std::vector<std::pair<int64_t, uint64_t>> steps_by_time_;
 };

@@ -17,10 +17,31 @@ void Disk::attach() {
   image_.reset();
   files_->set_observer(
       [this](const MemoryFileSystem::Operation& operation) { on_operation(operation); });
-  files_->set_fault([this](const MemoryFileSystem::Operation&) { return fault(); });
+  files_->set_fault(
+      [this](const MemoryFileSystem::Operation& operation) { return fault(operation.kind); });
 }
 
-std::optional<Error> Disk::fault() {
+std::optional<Error> Disk::denial(MemoryFileSystem::Operation::Kind kind) const {
+  using Kind = MemoryFileSystem::Operation::Kind;
+  const bool opens =
+      kind == Kind::kOpenToRead || kind == Kind::kOpenToWrite || kind == Kind::kOpenDirectory;
+  if (denied_ == Denied::kDescriptors && opens) {
+    return Error{Error::Kind::kOther, "too many open files"};
+  }
+  const bool changes_names = kind == Kind::kCreate || kind == Kind::kOpenToWrite ||
+                             kind == Kind::kRename || kind == Kind::kRemove;
+  if (denied_ == Denied::kWriting && changes_names) {
+    return Error{Error::Kind::kOther, "permission denied"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Disk::fault(MemoryFileSystem::Operation::Kind kind) {
+  using Kind = MemoryFileSystem::Operation::Kind;
+  const bool opens =
+      kind == Kind::kOpenToRead || kind == Kind::kOpenToWrite || kind == Kind::kOpenDirectory;
+  if (auto denied = denial(kind); denied && !is_dying_) return denied;
+  if (opens) return std::nullopt;
   if (is_dying_) return Error{Error::Kind::kOther, "the process is gone"};
   if (failing_one_in_ == 0 || !random_.one_in(failing_one_in_)) return std::nullopt;
   return Error{Error::Kind::kOther, "input/output error"};
@@ -57,23 +78,38 @@ bool Disk::damage() {
       if (is_log(one) && (!is_log(path) || one > path)) path = one;
     }
   }
-  const auto file = files_->open(path, env::OpenMode::kRead);
-  const uint64_t size = file ? (*file)->size().value_or(0) : 0;
+  const uint64_t size = files_->size_of(path);
   if (size == 0) return false;
-  damaged_path_ = path;
   // Most of a log is padding.
+  uint64_t offset = 0;
   char byte = 0;
   for (int tries = 0; byte == 0 && tries < 12; ++tries) {
-    damaged_offset_ = random_.below(size);
-    if (!(*file)->read_at(damaged_offset_, {&byte, 1})) return false;
+    offset = random_.below(size);
+    byte = files_->byte_at(path, offset).value_or(0);
   }
-  damaged_bit_ = static_cast<int>(random_.below(8));
-  return files_->flip_bit(damaged_path_, damaged_offset_, damaged_bit_);
+  const auto bit = static_cast<int>(random_.below(8));
+  if (!files_->flip_bit(path, offset, bit)) return false;
+  was_damaged_ = true;
+  damages_.push_back({path, offset, bit, static_cast<char>(byte ^ (1 << bit))});
+  return true;
+}
+
+bool Disk::is_damaged() {
+  std::erase_if(damages_, [this](const Damage& damage) {
+    return files_->byte_at(damage.path, damage.offset) != damage.is;
+  });
+  return !damages_.empty();
 }
 
 void Disk::repair() {
-  if (!damaged_path_.empty()) files_->flip_bit(damaged_path_, damaged_offset_, damaged_bit_);
-  damaged_path_.clear();
+  if (is_damaged()) {
+    for (const Damage& damage : damages_) files_->flip_bit(damage.path, damage.offset, damage.bit);
+  }
+  damages_.clear();
+}
+
+std::string Disk::damaged_path() {
+  return is_damaged() ? damages_.back().path : "";
 }
 
 void Disk::on_operation(const MemoryFileSystem::Operation& operation) {
@@ -111,7 +147,9 @@ void Disk::wipe() {
   former_ = std::exchange(files_, std::make_unique<MemoryFileSystem>(random_.next()));
   former_->set_observer(nullptr);
   former_->set_fault(nullptr);
-  damaged_path_.clear();
+  damages_.clear();
+  was_damaged_ = false;
+  ++number_;
   attach();
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "env/memory_file_system.h"
@@ -39,21 +40,38 @@ class Disk {
   // While it is failing, one operation of so many ends with an error and has no effect; 0: none.
   void set_failing(uint64_t one_in) { failing_one_in_ = one_in; }
 
-  bool is_in_trouble() const { return failing_one_in_ > 0 || is_full_; }
+  enum class Denied {
+    kNothing,
+    kDescriptors,  // nothing can be opened: EMFILE
+    kWriting,      // nothing can be created, opened for writing, renamed or removed: EACCES
+  };
+  void set_denied(Denied denied) { denied_ = denied; }
+  Denied denied() const { return denied_; }
+
+  bool is_failing() const { return failing_one_in_ > 0; }
+  bool is_in_trouble() const {
+    return failing_one_in_ > 0 || is_full_ || denied_ != Denied::kNothing;
+  }
 
   // Flips a bit of some log or snapshot file, which their checksums must notice; false if there is
-  // none. What it was, until it is repaired or the disk is wiped.
+  // none. It counts as damage until it is repaired, or the file is gone or has other bytes there.
   bool damage();
-  // Puts the bit right again, if it is still there.
+  bool is_damaged();
+  bool was_damaged() const { return was_damaged_; }  // ever, as long as this disk is the one
+  // Puts the bits right again that are still there.
   void repair();
-  const std::string& damaged_path() const { return damaged_path_; }
+  // Of the newest damage; empty if there is none (any more).
+  std::string damaged_path();
+  // Which disk it is: wipe() makes the next one.
+  uint64_t number() const { return number_; }
 
   uint64_t operations() const { return operations_; }
   uint64_t trace_hash() const { return trace_hash_; }
 
  private:
   void attach();
-  std::optional<Error> fault();
+  std::optional<Error> fault(env::MemoryFileSystem::Operation::Kind kind);
+  std::optional<Error> denial(env::MemoryFileSystem::Operation::Kind kind) const;
   void on_operation(const env::MemoryFileSystem::Operation& operation);
 
   Random random_;
@@ -67,10 +85,17 @@ class Disk {
   uint64_t trace_hash_ = 0;
   bool is_dying_ = false;
   bool is_full_ = false;
+  Denied denied_ = Denied::kNothing;
   uint64_t failing_one_in_ = 0;
-  std::string damaged_path_;  // empty: none
-  uint64_t damaged_offset_ = 0;
-  int damaged_bit_ = 0;
+  struct Damage {
+    std::string path;
+    uint64_t offset;
+    int bit;
+    char is;  // the whole byte, as it is now
+  };
+  std::vector<Damage> damages_;
+  bool was_damaged_ = false;
+  uint64_t number_ = 1;
 };
 
 }  // namespace zooid::sim

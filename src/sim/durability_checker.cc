@@ -8,6 +8,17 @@ void DurabilityChecker::after_wake_up(const SimServer& server, int64_t now_us) {
   const server::ReplicaCore* core = server.core();
   if (core == nullptr) return;
   Disk& disk = disks_[server.id()];
+  if (disk.number != server.disk().number()) {
+    const uint64_t process = disk.process;
+    disk = Disk{};
+    disk.number = server.disk().number();
+    disk.process = process;
+  }
+  if (disk.process != server.starts()) check_beginning(server, *core, disk, now_us);
+  disk.process = server.starts();
+  disk.is_changing = core->needs_reload;
+  if (!core->is_untrusted) disk.promised = core->last_logged;
+  disk.promised_epoch = core->accepted_epoch;
   disk.logged = core->last_logged;
   if (core->current_epoch != disk.current_epoch) check_epoch(server, *core, disk, now_us);
   if (!core->is_serving() || core->mode() != "leader") return;
@@ -15,6 +26,30 @@ void DurabilityChecker::after_wake_up(const SimServer& server, int64_t now_us) {
   if (served == disk.served) return;
   disk.served = served;
   check_served(server, served, now_us);
+}
+
+Zxid DurabilityChecker::promised(ServerId server) const {
+  const auto found = disks_.find(server);
+  return found == disks_.end() ? Zxid{0} : found->second.promised;
+}
+
+Epoch DurabilityChecker::promised_epoch(ServerId server) const {
+  const auto found = disks_.find(server);
+  return found == disks_.end() ? 0 : found->second.promised_epoch;
+}
+
+void DurabilityChecker::check_beginning(const SimServer& server, const server::ReplicaCore& core,
+                                        const Disk& disk, int64_t now_us) {
+  if (server.disk().was_damaged() && !judges_damaged_) return;
+  if (core.accepted_epoch < disk.promised_epoch) {
+    verdict_.fail(now_us, "a promise outlives its process",
+                  "{} begins with acceptedEpoch {} and had promised {}", server.name(),
+                  core.accepted_epoch, disk.promised_epoch);
+  }
+  if (core.is_untrusted || disk.is_changing || core.last_logged >= disk.promised) return;
+  verdict_.fail(now_us, "nothing durable is given up in silence",
+                "{} begins with a log up to 0x{:x} and had confirmed 0x{:x}; it asks to be trusted",
+                server.name(), core.last_logged.value, disk.promised.value);
 }
 
 // A leader writes its epoch before it tells anybody of NEWLEADER, so it is the first one to have

@@ -22,11 +22,14 @@ namespace zooid::sim {
 
 class EnsembleChecker {
  public:
-  explicit EnsembleChecker(Verdict& verdict) : verdict_(verdict), durability_(verdict) {}
+  EnsembleChecker(Verdict& verdict, bool judges_damaged)
+      : verdict_(verdict), durability_(verdict, judges_damaged) {}
 
   void after_wake_up(SimServer& server, int64_t now_us);
   // The process is gone, or another one has begun.
   void forget_process(const SimServer& server);
+
+  const DurabilityChecker& durability() const { return durability_; }
 
   // At the end of a run: a transaction in a log file below the last zxid that its server serves.
   void add_log(const SimServer& server, Zxid zxid, const Bytes& txn, int64_t now_us);

@@ -14,6 +14,24 @@
 
 namespace zooid::sim {
 
+// Changes the state, so that the reply carries the zxid of its own transaction.
+constexpr bool is_write(wire::OpCode type) {
+  switch (type) {
+    case wire::OpCode::kCreate:
+    case wire::OpCode::kCreate2:
+    case wire::OpCode::kCreateContainer:
+    case wire::OpCode::kCreateTtl:
+    case wire::OpCode::kDelete:
+    case wire::OpCode::kSetData:
+    case wire::OpCode::kSetAcl:
+    case wire::OpCode::kMulti:
+    case wire::OpCode::kCloseSession:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // One request of a client. Written when it is submitted, filled in when it is answered.
 struct Operation {
   int client = 0;
@@ -37,7 +55,11 @@ struct Operation {
   int64_t zxid = 0;
   std::string reply;  // the body
 
-  bool is_answered() const { return completed_us != kNever && zxid > 0; }
+  // A local session may read before there is any transaction, at zxid 0.
+  bool is_answered() const {
+    const bool is_told = err == wire::ErrorCode::kOk || err == wire::ErrorCode::kNoNode;
+    return completed_us != kNever && (zxid > 0 || (is_told && !is_write(type)));
+  }
   bool is_ok() const { return is_answered() && err == wire::ErrorCode::kOk; }
 };
 
@@ -69,23 +91,5 @@ struct History {
   std::vector<SessionLife> sessions;
   uint64_t completions = 0;
 };
-
-// Changes the state, so that the reply carries the zxid of its own transaction.
-constexpr bool is_write(wire::OpCode type) {
-  switch (type) {
-    case wire::OpCode::kCreate:
-    case wire::OpCode::kCreate2:
-    case wire::OpCode::kCreateContainer:
-    case wire::OpCode::kCreateTtl:
-    case wire::OpCode::kDelete:
-    case wire::OpCode::kSetData:
-    case wire::OpCode::kSetAcl:
-    case wire::OpCode::kMulti:
-    case wire::OpCode::kCloseSession:
-      return true;
-    default:
-      return false;
-  }
-}
 
 }  // namespace zooid::sim

@@ -13,7 +13,12 @@ Nemesis::Nemesis(Cluster& cluster, FaultLevel level, int64_t half_us, Random ran
       level_(level),
       half_us_(half_us),
       random_(random),
-      next_fault_us_(draw_us(1'000, 5'000'000)) {}
+      world_random_(cluster.fork_world_random()),
+      next_fault_us_(draw_us(1'000, 5'000'000)),
+      next_hardship_us_(1'000'000 + static_cast<int64_t>(world_random_.below(5'000'000))) {
+  if (!cluster.world().allows(Hardship::kBackup)) return;
+  backup_at_us_ = 5'000'000 + static_cast<int64_t>(world_random_.below(40'000'000));
+}
 
 int64_t Nemesis::draw_us(int64_t least_us, int64_t most_us) {
   ASSERT(most_us > least_us);
@@ -53,6 +58,8 @@ void Nemesis::stop() {
 
 void Nemesis::act() {
   if (level_ == FaultLevel::kNone || is_stopped_) return;
+  if (cluster_.now_us() >= backup_at_us_) restore_backup_if_safe();
+  if (is_calm_ && cluster_.all_serve()) is_calm_ = false;
   SimServer* leader = cluster_.leader();
   if (cluster_.now_us() >= half_us_ && figures_.crashes + figures_.partitions == 0 &&
       leader != nullptr) {
@@ -64,9 +71,15 @@ void Nemesis::act() {
     next_fault_us_ +=
         level_ == FaultLevel::kSome ? draw_us(500'000, 9'000'000) : draw_us(20'000, 2'500'000);
   }
+  while (!cluster_.world().is_kind() && next_hardship_us_ < cluster_.now_us() + kPeriodUs) {
+    later(std::max<int64_t>(0, next_hardship_us_ - cluster_.now_us()),
+          [this] { begin_hardship(); });
+    next_hardship_us_ += 500'000 + static_cast<int64_t>(world_random_.below(8'000'000));
+  }
 }
 
 void Nemesis::begin_fault() {
+  if (is_calm_) return;
   ++figures_.faults;
   SimServer* leader = cluster_.leader();
   // Leaders are more interesting than others.
@@ -222,9 +235,10 @@ bool Nemesis::is_dispensable(const SimServer& server) const {
 }
 
 void Nemesis::wipe_if_safe(SimServer& server) {
-  if (!is_dispensable(server)) return;
+  if (!is_dispensable(server) || !may_lose(server)) return;
   ++figures_.crashes;
   note("wipes the disk of " + server.name());
+  suspects_.insert(server.id());
   server.wipe();
   restart_later(server);
 }
@@ -232,7 +246,7 @@ void Nemesis::wipe_if_safe(SimServer& server) {
 // Checksums have to notice it: then the server refuses to start, and its operator empties the disk;
 // or it starts with what is whole.
 void Nemesis::damage_if_safe(SimServer& server) {
-  if (!is_dispensable(server)) return;
+  if (!is_dispensable(server) || !may_lose(server)) return;
   ++figures_.crashes;
   note("takes the power of " + server.name());
   server.crash(Survivors::kNone);

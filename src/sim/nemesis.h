@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "base/random.h"
 #include "sim/cluster.h"
@@ -52,6 +53,18 @@ class Nemesis {
   // Every other server has all that this one ever confirmed.
   bool is_dispensable(const SimServer& server) const;
 
+  // ---- what only unkind worlds have (nemesis_world.cc) ----
+  void begin_hardship();
+  void slow_link();
+  void damage_anywhere(SimServer& server);
+  void deny_files(SimServer& server);
+  void slow_disk_for_long(SimServer& server);
+  void restore_backup_if_safe();
+  // What is on the disk, or was, is damaged, and no leader has made it whole yet.
+  bool is_suspect(SimServer& server);
+  // One more disk may go: those that are sound remain a majority.
+  bool may_lose(SimServer& server);
+
   void restart_later(SimServer& server);
   // In virtual time; skipped once stop() was called.
   void later(int64_t delay_us, std::function<void()> action);
@@ -64,8 +77,13 @@ class Nemesis {
   const FaultLevel level_;
   const int64_t half_us_;
   Random random_;
+  Random world_random_;
   Figures figures_;
   int64_t next_fault_us_;
+  int64_t next_hardship_us_;
+  std::set<ServerId> suspects_;
+  int64_t backup_at_us_ = kNever;  // no sooner; kNever: it is done, or not to be
+  bool is_calm_ = false;           // no faults until every server serves
   bool is_stopped_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/planted_bug.h"
+#include "sim/world.h"
 
 namespace zooid::sim {
 
@@ -29,6 +30,7 @@ struct SimOptions {
   uint64_t steps = 0;
   FaultLevel faults = FaultLevel::kSome;
   OperationSet operations = OperationSet::kAll;
+  World world = World::usual();
   // Of a build that has them; anything else than kNone is an error in others.
   PlantedBug planted = PlantedBug::kNone;
   // Also keeps every message, decoded, for the story of a failure. Changes nothing else.

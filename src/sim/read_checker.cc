@@ -37,6 +37,7 @@ void ReplyChecker::check_read(const Operation& operation) {
     case OpCode::kSync:
     case OpCode::kAddWatch:
     case OpCode::kRemoveWatches:
+    case OpCode::kCloseSession:  // of a local session
       return;
     case OpCode::kGetEphemerals:
       return check_ephemerals(operation);

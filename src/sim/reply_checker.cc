@@ -19,9 +19,20 @@ bool is_create(OpCode type) {
 }  // namespace
 
 ReplyChecker::ReplyChecker(const History& history,
-                           std::vector<EnsembleChecker::Committed> committed, int64_t tick_ms,
+                           std::vector<EnsembleChecker::Committed> committed, const Limits& limits,
                            Verdict& verdict)
-    : history_(history), committed_(std::move(committed)), tick_ms_(tick_ms), verdict_(verdict) {}
+    : history_(history),
+      committed_(std::move(committed)),
+      tick_ms_(limits.tick_ms),
+      has_local_sessions_(limits.local_sessions),
+      verdict_(verdict) {
+  for (const EnsembleChecker::Committed& entry : committed_) {
+    const auto txn = wire::read_txn(entry.txn.view());
+    if (txn && txn->header.type == OpCode::kCreateSession) {
+      global_sessions_.insert(txn->header.session);
+    }
+  }
+}
 
 void ReplyChecker::fail_with(const Operation& operation, const char* checker,
                              const std::string& text) {
@@ -70,9 +81,9 @@ void ReplyChecker::check_real_time() {
   std::map<SessionId, int64_t> synced;  // what the session's later replies must have seen
   for (const Operation& operation : history_.operations) {
     if (!operation.is_answered()) continue;
-    if (!is_write(operation.type) && operation.type != OpCode::kSync) continue;
+    if (!is_transaction(operation) && operation.type != OpCode::kSync) continue;
     begun.push_back(&operation);
-    if (is_write(operation.type)) ended.push_back(&operation);
+    if (is_transaction(operation)) ended.push_back(&operation);
   }
   std::ranges::stable_sort(begun, {}, &Operation::invoked_us);
   std::ranges::stable_sort(ended, {}, &Operation::completed_us);
@@ -102,7 +113,7 @@ void ReplyChecker::replay() {
   const auto check_reads_below = [&](int64_t zxid) {
     for (; next < answered.size() && answered[next]->zxid < zxid; ++next) {
       const Operation& operation = *answered[next];
-      if (is_write(operation.type)) {
+      if (is_transaction(operation)) {
         fail(operation, "no acknowledged write is lost", "the history has no such transaction");
       } else {
         check_read(operation);
@@ -123,7 +134,7 @@ void ReplyChecker::replay() {
     }
     size_t end = next;
     for (; end < answered.size() && answered[end]->zxid == entry.zxid.value; ++end) {
-      if (is_write(answered[end]->type)) check_write(*answered[end], *txn, model_);
+      if (is_transaction(*answered[end])) check_write(*answered[end], *txn, model_);
     }
     const std::string wrong = model_.apply(*txn);
     if (!wrong.empty()) {
@@ -135,7 +146,7 @@ void ReplyChecker::replay() {
     }
     for (; next < end; ++next) {
       const Operation& operation = *answered[next];
-      is_write(operation.type) ? check_after_write(operation, *txn) : check_read(operation);
+      is_transaction(operation) ? check_after_write(operation, *txn) : check_read(operation);
     }
   }
   check_reads_below(INT64_MAX);
@@ -244,7 +255,8 @@ void ReplyChecker::check_sessions() {
   for (const SessionLife& life : history_.sessions) {
     const auto closed = closed_us_.find(life.id);
     if (closed == closed_us_.end()) {
-      if (life.expired_us != kNever) {
+      const bool may_end_unseen = has_local_sessions_ && is_local(life.id);
+      if (life.expired_us != kNever && !may_end_unseen) {
         verdict_.fail(life.expired_us, "sessions end by a transaction",
                       "client{} session=0x{:x} was told that it has expired", life.client,
                       static_cast<uint64_t>(life.id.value));

@@ -9,10 +9,12 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "sim/ensemble_checker.h"
 #include "sim/history.h"
+#include "sim/limits.h"
 #include "sim/model.h"
 #include "sim/violation.h"
 
@@ -21,7 +23,7 @@ namespace zooid::sim {
 class ReplyChecker {
  public:
   ReplyChecker(const History& history, std::vector<EnsembleChecker::Committed> committed,
-               int64_t tick_ms, Verdict& verdict);
+               const Limits& limits, Verdict& verdict);
 
   void check();
   // The model after the whole history.
@@ -34,6 +36,13 @@ class ReplyChecker {
   const std::map<std::string, std::vector<PathChange>>& changes() const { return changes_; }
 
  private:
+  // Of a local session nothing is in the history.
+  bool is_local(SessionId session) const { return !global_sessions_.contains(session); }
+  // It changes the state: the end of a local session does not.
+  bool is_transaction(const Operation& operation) const {
+    return is_write(operation.type) &&
+           (operation.type != wire::OpCode::kCloseSession || !is_local(operation.session));
+  }
   void check_order();
   void check_real_time();
   void replay();
@@ -55,7 +64,9 @@ class ReplyChecker {
 
   const History& history_;
   const std::vector<EnsembleChecker::Committed> committed_;
+  std::set<SessionId> global_sessions_;
   const int64_t tick_ms_;
+  const bool has_local_sessions_;
   Verdict& verdict_;
   Model model_;
   std::map<std::string, std::vector<PathChange>> changes_;

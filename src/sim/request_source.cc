@@ -45,6 +45,44 @@ Asked RequestSource::draw() {
   return draw_basic();
 }
 
+std::string RequestSource::bulk_path(uint64_t node) const {
+  return "/bulk/n" + std::to_string(node);
+}
+
+Asked RequestSource::draw_load() {
+  if (!std::exchange(has_bulk_root_, true)) {
+    return create(OpCode::kCreate, "/bulk", wire::kFlagPersistent);
+  }
+  std::vector<std::string> paths, values;
+  for (; paths.size() < bulk_.batch && loaded_ < bulk_.nodes; ++loaded_) {
+    paths.push_back(bulk_path(loaded_));
+    values.push_back(draw_data());
+    values.back().resize(bulk_.bytes_each, '.');
+  }
+  std::vector<wire::SubRequest> parts;
+  for (size_t i = 0; i < paths.size(); ++i) {
+    parts.push_back({OpCode::kCreate, wire::CreateRequest{paths[i], values[i], open_acl(), false,
+                                                          wire::kFlagPersistent, 0}});
+  }
+  std::string body = body_of([&](wire::Writer& out) { wire::write_multi(out, parts); });
+  return {OpCode::kMulti, paths[0], std::move(body), "", -1, 0, false};
+}
+
+Asked RequestSource::draw_bulk() {
+  if (!is_loaded()) return draw_load();
+  std::string path = bulk_path(random_.below(bulk_.nodes));
+  if (random_.one_in(2)) {
+    std::string body =
+        body_of([&](wire::Writer& out) { wire::write_path_watch(out, {path, false}); });
+    return {OpCode::kGetData, std::move(path), std::move(body), "", -1, 0, false};
+  }
+  std::string data = draw_data();
+  if (random_.one_in(20)) data.resize(bulk_.bytes_each, '.');
+  std::string body =
+      body_of([&](wire::Writer& out) { wire::write_set_data(out, {path, data, -1}); });
+  return {OpCode::kSetData, std::move(path), std::move(body), std::move(data), -1, 0, false};
+}
+
 Asked RequestSource::draw_basic() {
   return random_.below(10) < 6 ? draw_write() : draw_read();
 }

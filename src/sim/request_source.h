@@ -30,18 +30,33 @@ struct Asked {
   std::vector<std::pair<wire::OpCode, std::string>> reads;
 };
 
+// Much data below /bulk: so many nodes, made `batch` at a time.
+struct Bulk {
+  uint64_t nodes = 0;  // 0: there is none
+  uint64_t bytes_each = 0;
+  uint64_t batch = 1;
+  uint64_t bytes() const { return nodes * bytes_each; }
+  bool operator==(const Bulk&) const = default;
+};
+
 class RequestSource {
  public:
   // `random` is the client's own and outlives this; each draw takes from it.
-  RequestSource(Random& random, int client, uint64_t keys, OperationSet operations)
-      : random_(random), client_(client), keys_(keys), operations_(operations) {}
+  RequestSource(Random& random, int client, uint64_t keys, OperationSet operations, Bulk bulk)
+      : random_(random), client_(client), keys_(keys), operations_(operations), bulk_(bulk) {}
 
   Asked draw();
+  // For a client that loads much data: what makes it, then what reads and changes it.
+  Asked draw_bulk();
+  bool is_loaded() const { return loaded_ >= bulk_.nodes; }
+  // One that changes nothing.
+  Asked draw_read();
 
  private:
+  Asked draw_load();
+  std::string bulk_path(uint64_t node) const;
   Asked draw_basic();
   Asked draw_write();
-  Asked draw_read();
   Asked draw_multi();
   // Everything that is not in OperationSet::kBasic.
   Asked draw_rare();
@@ -56,6 +71,9 @@ class RequestSource {
   const int client_;
   const uint64_t keys_;
   const OperationSet operations_;
+  const Bulk bulk_;
+  bool has_bulk_root_ = false;
+  uint64_t loaded_ = 0;
   uint64_t next_data_ = 0;
 };
 

@@ -69,6 +69,37 @@ TEST(Simulation, a_seed_gives_the_same_run_twice) {
   }
 }
 
+TEST(Simulation, an_unkind_world_gives_the_same_run_twice) {
+  for (const char* world : {"kind,network!,disks!", "kind,local-sessions!,denied!", "kind,data!"}) {
+    const SimOptions options{
+        .seed = 310, .seconds = 12, .faults = FaultLevel::kMany, .world = *World::parse(world)};
+    const Report first = simulate(options);
+    EXPECT_EQ(first.trace_hash, simulate(options).trace_hash) << repeat_command(options);
+  }
+}
+
+TEST(World, names_what_it_allows) {
+  const World world = *World::parse("kind,network,data!");
+  EXPECT_TRUE(world.allows(Hardship::kNetwork));
+  EXPECT_FALSE(world.allows(Hardship::kFlips));
+  EXPECT_EQ(world.text(), "kind,network,data!");
+  EXPECT_EQ(*World::parse(world.text()), world);
+  EXPECT_EQ(World::harsh().text(), "harsh");
+  EXPECT_TRUE(World::parse("kind")->is_kind());
+  EXPECT_FALSE(World::parse("harsh,-data")->allows(Hardship::kData));
+  EXPECT_FALSE(World::parse("usual,no-such-thing"));
+  // What is demanded is in every run, what is allowed in some.
+  int with_network = 0;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    Random random(seed);
+    const World drawn = world.draw(random);
+    EXPECT_TRUE(drawn.allows(Hardship::kData));
+    with_network += drawn.allows(Hardship::kNetwork) ? 1 : 0;
+  }
+  EXPECT_GT(with_network, 5);
+  EXPECT_LT(with_network, 35);
+}
+
 TEST(Simulation, a_run_that_is_cut_short_begins_as_the_whole_run_does) {
   constexpr uint64_t kSteps = 40'000, kFewSteps = 2'000;
   SimOptions options{.seed = 300, .seconds = 20, .faults = FaultLevel::kMany};
@@ -155,6 +186,7 @@ TEST(Simulation, seeds_that_found_a_bug_find_none) {
   };
   for (SimOptions options : found) {
     options.operations = OperationSet::kBasic;  // as it was then
+    options.world = World::kind();
     expect_ok(simulate(options));
   }
   const SimOptions found_with_all_operations[] = {
@@ -165,7 +197,10 @@ TEST(Simulation, seeds_that_found_a_bug_find_none) {
       {.seed = 97,
        .faults = FaultLevel::kMixed},  // a damaged entry before a new epoch was not seen
   };
-  for (const SimOptions& options : found_with_all_operations) expect_ok(simulate(options));
+  for (SimOptions options : found_with_all_operations) {
+    options.world = World::kind();
+    expect_ok(simulate(options));
+  }
 }
 
 }  // namespace

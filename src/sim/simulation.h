@@ -8,6 +8,7 @@
 
 #include "sim/options.h"
 #include "sim/violation.h"
+#include "sim/work_meter.h"
 
 namespace zooid::sim {
 
@@ -24,6 +25,7 @@ struct Totals {
   uint64_t faults = 0;       // of every kind
   uint64_t truncations = 0;  // transactions cut from a history
   uint64_t snapshot_syncs = 0;
+  Work work;                // the largest of one step
   int64_t recovery_us = 0;  // the longest wait for progress after healing
   int64_t simulated_us = 0;
   int64_t operations_per_second() const {
@@ -34,8 +36,8 @@ struct Totals {
 };
 
 // What a run of the default size lacks to prove something; empty if nothing: 200 operations in a
-// simulated second, a crash or a partition, an election.
-std::string what_is_too_small(const Totals& totals);
+// simulated second (100 in an unkind world), a crash or a partition, an election.
+std::string what_is_too_small(const Totals& totals, const World& world = World::kind());
 
 struct Report {
   SimOptions options;

@@ -14,7 +14,7 @@ Workload::Workload(env::MemoryHost& host, int number, uint64_t seed, WorkloadOpt
       number_(number),
       random_(seed),
       options_(std::move(options)),
-      requests_(random_, number, options_.keys, options_.operations),
+      requests_(random_, number, options_.keys, options_.operations, options_.bulk),
       history_(history) {
   host_.add_worker(*this);
 }
@@ -89,7 +89,7 @@ void Workload::ask(Now now) {
   ask_at_us_ = now.mono_us + 1 + static_cast<int64_t>(random_.below(2 * mean));
   if (outstanding_ >= options_.outstanding_max || wants_new_session_) return;
   if (!is_connected()) return;
-  if (random_.one_in(600)) {
+  if (options_.bulk.nodes == 0 && random_.one_in(600)) {
     if (life() != nullptr) life()->is_close_asked = true;
     Asked asked;
     asked.type = OpCode::kCloseSession;
@@ -98,8 +98,12 @@ void Workload::ask(Now now) {
   if (random_.one_in(300)) return client_->disconnect();
   // Now and then a burst, so that reads stand between writes of one segment.
   const size_t count = random_.one_in(6) ? 1 + random_.below(options_.outstanding_max) : 1;
-  for (size_t i = 0; i < count && outstanding_ < options_.outstanding_max; ++i)
-    submit(requests_.draw(), now);
+  for (size_t i = 0; i < count && outstanding_ < options_.outstanding_max; ++i) submit(draw(), now);
+}
+
+Asked Workload::draw() {
+  if (options_.bulk.nodes > 0) return requests_.draw_bulk();
+  return options_.reads_only ? requests_.draw_read() : requests_.draw();
 }
 
 void Workload::submit(Asked asked, Now now) {

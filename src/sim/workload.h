@@ -26,6 +26,8 @@ struct WorkloadOptions {
   size_t outstanding_max = 4;
   uint64_t keys = 24;
   OperationSet operations = OperationSet::kAll;
+  bool reads_only = false;
+  Bulk bulk;  // loaded by this client, and then read and changed
 };
 
 class Workload final : public env::Worker {
@@ -37,6 +39,8 @@ class Workload final : public env::Worker {
   // No new requests from now on; sessions stay.
   void stop() { is_stopped_ = true; }
   bool is_quiet() const { return outstanding_ == 0; }
+  bool is_reader() const { return options_.reads_only; }
+  bool is_loaded() const { return requests_.is_loaded(); }
   int64_t last_write_us() const { return last_write_us_; }
   SessionId session() const { return client_ ? client_->session() : kNoSession; }
   bool is_connected() const {
@@ -52,6 +56,7 @@ class Workload final : public env::Worker {
   void on_event(const client::WatchEvent& event);
   void ask(Now now);
   bool is_behind(Now now) const;
+  Asked draw();
   void submit(Asked asked, Now now);
   void on_reply(size_t index, const client::ReplyView& reply);
   SessionLife* life();
