@@ -79,8 +79,7 @@ void Replica::on_batch(Now now) {
   for (Completion& completion : done_) {
     std::visit([&](auto& what) { handle(what, now); }, completion);
   }
-  inbox_.take_all(messages_);
-  for (ToReplica& message : messages_) handle(message, now);
+  take_messages(now);
 
   if (auto* mute = std::get_if<CannotWrite>(&role_);
       mute != nullptr && now.mono_us >= mute->try_at_us) {
@@ -106,8 +105,40 @@ void Replica::on_batch(Now now) {
   expected_wake_us_ = next_deadline();
 }
 
+// In the order in which they came, as many as a slice may take (rule 25): a write may be as dear as
+// it is long. The rest waits for the next wake-up.
+void Replica::take_messages(Now now) {
+  constexpr size_t kWorkMax = 512, kWorkBetweenLooks = 32, kBytesOfWork = 4'096;
+  constexpr int64_t kSliceUs = 2'000;
+  if (next_message_ == messages_.size()) {
+    next_message_ = 0;
+    inbox_.take_all(messages_);
+  }
+  int64_t end_us = 0;
+  size_t work = 0, look_at = kWorkBetweenLooks;
+  while (next_message_ < messages_.size() && work < kWorkMax) {
+    ToReplica& message = messages_[next_message_++];
+    const auto* write = std::get_if<ClientWrite>(&message);
+    work += 1 + (write != nullptr ? write->body.size() / kBytesOfWork : 0);
+    handle(message, now);
+    if (work < look_at) continue;
+    look_at = work + kWorkBetweenLooks;
+    const int64_t at_us = core_.clock.instant_us();
+    if (end_us == 0) end_us = at_us + kSliceUs;
+    if (at_us >= end_us) break;
+  }
+}
+
+// What a role has not got to ends with it; who asks for facts is answered all the same.
+void Replica::drop_messages() {
+  messages_.erase(messages_.begin(), messages_.begin() + static_cast<ptrdiff_t>(next_message_));
+  next_message_ = 0;
+  std::erase_if(messages_,
+                [](const ToReplica& message) { return !std::holds_alternative<Inspect>(message); });
+}
+
 int64_t Replica::next_deadline() const {
-  if (decided_ || core_.end_requested()) return 0;
+  if (decided_ || core_.end_requested() || next_message_ < messages_.size()) return 0;
   int64_t deadline = std::min(snapshot_taker_.next_deadline(), purge_at_us_);
   if (links_ != nullptr) deadline = std::min(deadline, links_->next_deadline());
   if (election_) deadline = std::min(deadline, election_->next_deadline());
@@ -279,6 +310,7 @@ void Replica::end_role(const std::string& why, Now now) {
   role_ = Waiting{why};
   core_.take_end_request();
   core_.stop_serving(why);
+  drop_messages();
   if (election_) election_->on_role_ended();
   core_.snapshots.stop_reading();
   if (core_.needs_reload) snapshot_taker_.abort();
@@ -492,7 +524,10 @@ void Replica::add_sessions(ReplicaFacts& facts, Now now) {
     }
   }
   for (const SessionId owner : core_.database->tree().ephemeral_owners()) {
-    facts.ephemerals.emplace_back(owner, core_.database->tree().ephemerals(owner));
+    auto& paths = facts.ephemerals.emplace_back(owner, std::vector<std::string>{}).second;
+    for (const state::NodeId node : core_.database->tree().ephemeral_nodes(owner)) {
+      paths.push_back(core_.database->tree().path(node));
+    }
   }
 }
 

@@ -56,11 +56,12 @@ void StandaloneRole::on_log_synced(Zxid up_to, Now) {
 }
 
 void StandaloneRole::on_step(Now now) {
-  for (const SessionId session : primary_.tracker().take_expired(now.mono_us)) {
+  for (const SessionId session : primary_.take_expired(now)) {
     log::info("session expired session=0x{:x}", static_cast<uint64_t>(session.value));
     order({0, session, 0, wire::OpCode::kCloseSession, {}, nullptr, nullptr}, now);
   }
-  for (const std::string& path : reaper_.take_due(now, [&] { return primary_.reapable(now); })) {
+  const auto look = [&](state::ReapScan& scan) { return primary_.reapable(scan, now); };
+  for (const std::string& path : reaper_.take_due(now, look)) {
     std::string body;
     wire::Writer(body).buffer(path);
     order({0, kNoSession, 0, wire::OpCode::kDeleteContainer, body, nullptr, nullptr}, now);
