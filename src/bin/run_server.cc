@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "bin/process_facts.h"
@@ -83,9 +84,15 @@ class Ending : public env::Worker {
   bool finished_ = false;
 };
 
+uint64_t draw_word() {
+  std::random_device device;  // gives 32 bits at a time
+  return uint64_t{device()} << 32 | device();
+}
+
 int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
           posix::Signals& signals) {
   posix::EventLoop loop;
+  hash_key = {draw_word(), draw_word()};
   const uint64_t seed = std::random_device{}() ^ static_cast<uint64_t>(loop.now().wall_ms);
   const server::World world{loop, files,         loop,
                             seed, &loop.waker(), [&signals] { return signals.is_pending(); }};

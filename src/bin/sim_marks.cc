@@ -31,8 +31,8 @@ constexpr const char* kSimulated[] = {
     "follower.reload_after_trunc",
     "follower.request_held",
     "leader.beat_late",
-    "leader.follower_is_ahead",
     "leader.cursor_behind_window",
+    "leader.follower_is_ahead",
     "leader.history_begins_later",
     "leader.history_in_slices",
     "leader.history_larger_than_worth",
@@ -60,6 +60,7 @@ constexpr const char* kSimulated[] = {
     "replica.still_cannot_write",
     "replica.writes_again",
     "sim.damage_refused",
+    "state.session_closed_as_a_whole",
     "storage.append_dropped",
     "storage.append_failed",
     "storage.empty_log_removed",
@@ -84,6 +85,7 @@ constexpr const char* kSimulated[] = {
 // What they have not, or in one seed alone: hostile or foreign peers, limits that are never met,
 // standalone servers, real sockets. Unit tests and scenarios reach most of these.
 constexpr const char* kElsewhere[] = {
+    "auth.acl_grows_too_long",
     "client.auth_failed",
     "client.backlog_pause",
     "client.bad_frame_length",
@@ -97,9 +99,12 @@ constexpr const char* kElsewhere[] = {
     "client.reply_kept",
     "client.reply_without_request",
     "client.slow_reader_closed",
+    "client.too_many_identities",
     "client.unknown_operation",
     "client.waits_for_room",
+    "client.waits_for_turn",
     "client.wants_no_read_only",
+    "client.watches_restored_in_turns",
     "connection_throttle.no_tokens",
     "connection_throttle.refused_by_chance",
     "election.configuration_not_supported",
@@ -161,6 +166,8 @@ constexpr const char* kElsewhere[] = {
     "preparer_close_session_without_paths",
     "preparer_over_soft_quota",
     "preparer_txn_too_large",
+    "reads.too_many_in_one",
+    "reads.too_much_in_one",
     "replica.apply_skipped",
     "replica.read_only",
     "replica.unsupported_by_hearsay",
@@ -184,6 +191,8 @@ constexpr const char* kElsewhere[] = {
     "throttle.stale_dropped",
     "throttle.stale_dropped_at_close",
     "throttle.write_outlives_connection",
+    "watches.freed_in_slices",
+    "words.list_in_slices",
 };
 
 }  // namespace

@@ -40,6 +40,8 @@ ClientConnection::ClientConnection(ShardCore& core, ConnectionId id,
   stream_->limit_reads(core_.read_bytes_max());
 }
 
+ClientConnection::~ClientConnection() = default;
+
 // ---- input ----
 
 void ClientConnection::on_bytes(std::string_view bytes) {
@@ -77,7 +79,26 @@ void ClientConnection::count_incoming(size_t bytes_before, bool is_begun) {
   core_.count_incoming(bytes_before, incoming_.size());
 }
 
+void ClientConnection::wait_for_turn() {
+  pause(kTurn);
+  if (in_line_) return;
+  MARK("client.waits_for_turn");
+  in_line_ = true;
+  core_.turns.stand_in_line(id_);
+}
+
+void ClientConnection::take_turn(Now now) {
+  in_line_ = false;
+  if (long_answer_ != nullptr) return go_on_with_answer();
+  advance(now);
+  if (!in_line_) resume(kTurn);
+}
+
 size_t ClientConnection::consume(std::string_view bytes) {
+  if (!core_.turns.begin()) {
+    wait_for_turn();
+    return 0;
+  }
   size_t at = 0;
   while (pauses_ == 0 && state_ != State::kClosed && bytes.size() - at >= kLengthBytes) {
     if (state_ == State::kFresh) [[unlikely]] {
@@ -92,8 +113,13 @@ size_t ClientConnection::consume(std::string_view bytes) {
     }
     const size_t frame_bytes = kLengthBytes + static_cast<size_t>(length);
     if (bytes.size() - at < frame_bytes) break;
+    if (core_.turns.is_over()) {
+      wait_for_turn();
+      break;
+    }
     const std::string_view frame = bytes.substr(at + kLengthBytes, frame_bytes - kLengthBytes);
     at += frame_bytes;
+    core_.turns.spend_bytes(frame_bytes);
     if (state_ == State::kOpen) [[likely]] {
       on_request(frame);
       check_backlog();
@@ -119,18 +145,30 @@ size_t ClientConnection::begin_command(std::string_view bytes) {
     check_at(core_.clock.now().mono_us + kFactsWaitUs);
     return bytes.size();
   }
-  const std::string_view argument = bytes.substr(kLengthBytes, argument_bytes);
-  stream_->output() += answer_word(core_, word, argument, nullptr);
-  close();
+  answer_command(bytes.substr(kLengthBytes, argument_bytes), nullptr);
   return bytes.size();
 }
 
-void ClientConnection::on_facts(const ReplicaFacts* facts) {
-  if (state_ != State::kCommand) return;
+void ClientConnection::answer_command(std::string_view argument, const ReplicaFacts* facts) {
+  ASSERT(state_ == State::kCommand && long_answer_ == nullptr);
   char word[sizeof(word_)];
   std::memcpy(word, &word_, sizeof(word_));
-  stream_->output() += answer_word(core_, {word, sizeof(word)}, {}, facts);
-  close();
+  std::optional<LongAnswer> list;
+  stream_->output() += answer_word(core_, {word, sizeof(word)}, argument, facts, list);
+  if (!list) return close();
+  long_answer_ = std::make_unique<LongAnswer>(std::move(*list));
+  go_on_with_answer();
+}
+
+void ClientConnection::go_on_with_answer() {
+  if (!write_slice(core_, *long_answer_, stream_->output())) return close();
+  MARK("words.list_in_slices");
+  wait_for_turn();
+}
+
+void ClientConnection::on_facts(const ReplicaFacts* facts) {
+  if (state_ != State::kCommand || long_answer_ != nullptr) return;
+  answer_command({}, facts);
 }
 
 // client-protocol 2.1, in its order.

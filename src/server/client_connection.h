@@ -22,6 +22,11 @@ namespace zooid::server {
 inline constexpr size_t kBacklogResumeBytes = 64u << 10;
 // A larger buffer of incomplete input is cut to its content now and then.
 inline constexpr size_t kIncomingKeptBytes = 64u << 10;
+// The identities that auth packets give one connection: texts, and so much for each. Some six
+// hundred digest users; Java knows no bound. They travel with every write, and every check of an
+// ACL asks them one by one.
+inline constexpr size_t kIdentityBytesMax = 64u << 10;
+inline constexpr size_t kIdentityBytes = 64;
 
 // A request to be carried out, or to be answered in its turn: straight from the wire, or out of the
 // request throttle.
@@ -34,9 +39,12 @@ struct ArrivedRequest {
   wire::ErrorCode refusal = wire::ErrorCode::kOk;  // else it is answered with this error
 };
 
+struct LongAnswer;
+
 class ClientConnection : public env::StreamHandler {
  public:
   ClientConnection(ShardCore& core, ConnectionId id, std::unique_ptr<env::Stream> stream, Now now);
+  ~ClientConnection() override;
 
   void on_bytes(std::string_view bytes) override;
   void on_closed(const Error& reason) override;
@@ -63,6 +71,8 @@ class ClientConnection : public env::StreamHandler {
     return stream_->backlog() <= kBacklogResumeBytes &&
            !(waits_for_room_ && core_.is_output_full());
   }
+  // The line has moved on to it: waiting reads, then what was read and not handled yet.
+  void take_turn(Now now);
   // Its time has come: closes, or asks to be asked again.
   void on_deadline(Now now);
 
@@ -103,7 +113,7 @@ class ClientConnection : public env::StreamHandler {
     kCommand,  // a four-letter word; closed behind its answer
     kClosed,
   };
-  enum Pause : uint8_t { kHandshake = 1, kOutstanding = 2, kBacklog = 4 };
+  enum Pause : uint8_t { kHandshake = 1, kOutstanding = 2, kBacklog = 4, kTurn = 8 };
 
   // ---- input ----
   // Handles whole frames until the bytes end or reading is paused; returns how many were used.
@@ -113,10 +123,14 @@ class ClientConnection : public env::StreamHandler {
   void count_incoming(size_t bytes_before, bool is_begun);
   // How many bytes belong to a four-letter word; 0: its argument is incomplete; kNoWord.
   size_t begin_command(std::string_view bytes);
+  void answer_command(std::string_view argument, const ReplicaFacts* facts);
+  void go_on_with_answer();
   void on_connect(std::string_view body);
   bool passes_connection_throttle(SessionId session);
   void ask_for_session();
   void on_request(std::string_view frame);
+  // Its turn is over, or cannot begin: it goes on when the line has moved on to it.
+  void wait_for_turn();
   void pause(Pause reason);
   void resume(Pause reason);
   void touch();
@@ -131,6 +145,9 @@ class ClientConnection : public env::StreamHandler {
   void forward(int32_t xid, wire::OpCode type, std::string body, const wire::AuthPtr& ids);
   void authenticate(int32_t xid, std::string_view body);
   void answer_sasl(int32_t xid);
+  // False if they would be too many. Gives up what `added` holds.
+  bool add_identities(std::vector<wire::Id>& added);
+  void run_waiting_reads(Now now);
   QueuedRequest& enqueue(const ArrivedRequest& request, QueuedRequest::State state);
   void pause_if_over_limit();
   void check_backlog();
@@ -160,9 +177,10 @@ class ClientConnection : public env::StreamHandler {
   uint32_t word_ = 0;               // kCommand: its four bytes
   State state_ = State::kFresh;
   uint8_t pauses_ = 0;
-  bool has_read_only_ = false;        // the ConnectRequest had the byte: so has the response
-  bool touched_ = false;              // noted since the last report
-  bool ready_ = false;                // noted for advance()
+  bool has_read_only_ = false;  // the ConnectRequest had the byte: so has the response
+  bool touched_ = false;        // noted since the last report
+  bool ready_ = false;          // noted for advance()
+  bool in_line_ = false;
   bool is_creation_charged_ = false;  // the new session that it asked for is in process
   bool waits_for_room_ = false;       // paused for the output of others
   int64_t last_heard_us_;
@@ -171,8 +189,10 @@ class ClientConnection : public env::StreamHandler {
   size_t backlog_mark_ = 0;  // while paused for its backlog: as it was at the last check
   size_t backlog_cap_ = SIZE_MAX;
   wire::AuthPtr ids_;
+  size_t identity_bytes_ = 0;  // of those that auth packets added
   std::string incoming_;  // the incomplete frame at the end of what was read; or all, while paused
   int64_t incoming_since_us_ = 0;
+  std::unique_ptr<LongAnswer> long_answer_;  // kCommand: under way
   RequestQueue queue_;
   ConnectionCounters counters_;
 };

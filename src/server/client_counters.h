@@ -51,6 +51,7 @@ struct ShardCounters {
   uint64_t slow_readers_closed = 0;
   uint64_t output_limit_hit = 0;
   uint64_t partial_requests_closed = 0;
+  uint64_t identity_limit_hit = 0;
   int64_t response_last = -1, response_min = -1, response_max = -1;  // bytes
   Latency latency;
 

@@ -138,12 +138,18 @@ ErrorCode write_body(ShardCore& core, const ClientRead& read, std::string& out) 
 }
 
 ReadOutcome set_watches(ShardCore& core, const ClientRead& read, std::string& out) {
-  wire::Reader in(read.body);
-  wire::SetWatchesRequest request;
   ReadOutcome outcome;
   outcome.reply_bytes = kHeaderBytes;
-  if (wire::read_set_watches(in, read.type, request)) {
-    outcome.events = restore_watches(core, request, read.watcher, out);
+  wire::SetWatchesRequest request;
+  wire::Reader in(read.body);
+  const bool is_begun = read.progress.list != WatchList::kNone;
+  if (is_begun || wire::read_set_watches(in, read.type, request)) {
+    outcome.is_finished = restore_watches(core, read.body, read.type, read.watcher, read.progress,
+                                          out, outcome.events);
+    if (!outcome.is_finished) {
+      MARK("client.watches_restored_in_turns");
+      return outcome;
+    }
   } else {
     outcome.err = ErrorCode::kMarshallingError;
   }

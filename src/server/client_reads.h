@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/request_queue.h"
 #include "server/shard_core.h"
 #include "wire/error_code.h"
 
@@ -30,6 +31,7 @@ struct ClientRead {
   const wire::AuthPtr& ids;
   SessionId session;
   state::WatcherId watcher = 0;
+  RestoreProgress& progress;                       // of a setWatches: where it goes on
   wire::ErrorCode refusal = wire::ErrorCode::kOk;  // else it is answered with this error
 };
 
@@ -37,6 +39,8 @@ struct ReadOutcome {
   wire::ErrorCode err = wire::ErrorCode::kOk;
   uint32_t events = 0;       // notification frames in front of the reply (setWatches)
   uint32_t reply_bytes = 0;  // without the frame's length
+  // False: the turn ended before it did (setWatches). No reply yet: it is to be executed again.
+  bool is_finished = true;
 };
 
 // Appends the reply's frame, in front of it the events of setWatches. Registers watches. Requires

@@ -15,6 +15,8 @@ namespace zooid::server {
 namespace {
 
 constexpr size_t kHeaderBytes = 8;
+// The hash, and a look at all identities that are there.
+constexpr size_t kAuthWork = 8;
 // ZooKeeper writes no zxid into replies to auth and sasl.
 constexpr int64_t kAuthZxid = 0;
 
@@ -113,13 +115,22 @@ void ClientConnection::read(const ArrivedRequest& request, Now now) {
     ++waiting_reads_;
     return;
   }
+  RestoreProgress progress;
   const ReadOutcome outcome =
       execute_read(core_,
                    ClientRead{request.xid, request.type, request.body, request.ids, session_,
-                              slot_of(id_), request.refusal},
+                              slot_of(id_), progress, request.refusal},
                    stream_->output());
   counters_.sent += outcome.events;
   core_.counters.sent += outcome.events;
+  if (!outcome.is_finished) {
+    QueuedRequest& unfinished = enqueue(request, QueuedRequest::State::kWaitingRead);
+    unfinished.body = request.body;
+    unfinished.ids = request.ids;
+    unfinished.progress = progress;
+    ++waiting_reads_;
+    return wait_for_turn();
+  }
   count_reply(request.xid, request.type, outcome.reply_bytes,
               (now.mono_us - request.received_us) / 1000, now);
 }
@@ -178,19 +189,45 @@ void ClientConnection::authenticate(int32_t xid, std::string_view body) {
     write_header_frame(stream_->output(), xid, core_.zxid(), wire::ErrorCode::kMarshallingError);
     return;
   }
-  const auto added = state::authenticate(core_.auth, request.scheme, request.auth, peer().host);
+  auto added = state::authenticate(core_.auth, request.scheme, request.auth, peer().host);
   if (!added) {
     MARK("client.auth_failed");
     ++core_.counters.auth_failed;
     write_header_frame(stream_->output(), xid, kAuthZxid, wire::ErrorCode::kAuthFailed);
     return close();
   }
-  std::vector<wire::Id> ids = *ids_;
-  for (const wire::Id& id : *added) {
-    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  core_.turns.spend(kAuthWork);
+  if (!add_identities(*added)) {
+    MARK("client.too_many_identities");
+    ++core_.counters.identity_limit_hit;
+    if (core_.may_tell(RareEvent::kIdentityLimit)) {
+      log::warn("a connection has too many identities: closed address={} session=0x{:x}",
+                peer().text(), static_cast<uint64_t>(session_.value));
+    }
+    write_header_frame(stream_->output(), xid, kAuthZxid, wire::ErrorCode::kAuthFailed);
+    return close();
   }
-  ids_ = std::make_shared<const std::vector<wire::Id>>(std::move(ids));
   write_header_frame(stream_->output(), xid, kAuthZxid, wire::ErrorCode::kOk);
+}
+
+bool ClientConnection::add_identities(std::vector<wire::Id>& added) {
+  std::erase_if(added, [&](const wire::Id& id) {
+    return std::find(ids_->begin(), ids_->end(), id) != ids_->end();
+  });
+  if (added.empty()) return true;
+  size_t bytes = identity_bytes_;
+  for (const wire::Id& id : added) bytes += kIdentityBytes + id.scheme.size() + id.id.size();
+  if (bytes > kIdentityBytesMax) return false;
+  identity_bytes_ = bytes;
+  // Requests that wait keep the identities they came with; else the list just grows. It was made
+  // below, as one that may be changed, unless it is the address's own, which the limits hold, too.
+  const bool is_shared = ids_.use_count() > 1;
+  const auto ids = is_shared ? std::make_shared<std::vector<wire::Id>>(*ids_)
+                             : std::const_pointer_cast<std::vector<wire::Id>>(ids_);
+  ids->insert(ids->end(), std::make_move_iterator(added.begin()),
+              std::make_move_iterator(added.end()));
+  ids_ = ids;
+  return true;
 }
 
 // No SASL is configured: a null token, after which clients go on unauthenticated (8.2).
@@ -303,23 +340,7 @@ void ClientConnection::advance(Now now) {
   ready_ = false;
   if (state_ != State::kOpen) return;
   resume(kHandshake);
-  while (!queue_.empty() && (pauses_ & kBacklog) == 0 &&
-         queue_.front().state == QueuedRequest::State::kWaitingRead) {
-    QueuedRequest& request = queue_.front();
-    if (must_wait_for_room(request.type, request.body)) break;
-    std::string& out = stream_->output();
-    const size_t before = out.size();
-    const ReadOutcome outcome =
-        execute_read(core_,
-                     ClientRead{request.xid, request.type, request.body, request.ids, session_,
-                                slot_of(id_), request.refusal},
-                     out);
-    counters_.sent += outcome.events;
-    core_.counters.sent += outcome.events;
-    --waiting_reads_;
-    pop_front(out.size() - before, now);
-    check_backlog();
-  }
+  run_waiting_reads(now);
   for (size_t i = 0; i < queue_.size(); ++i) {
     QueuedRequest& request = queue_[i];
     if (request.state == QueuedRequest::State::kWaitingRead) break;
@@ -336,10 +357,41 @@ void ClientConnection::advance(Now now) {
   }
 }
 
+void ClientConnection::run_waiting_reads(Now now) {
+  const auto is_read_next = [&] {
+    return state_ == State::kOpen && !queue_.empty() && (pauses_ & kBacklog) == 0 &&
+           queue_.front().state == QueuedRequest::State::kWaitingRead;
+  };
+  if (!is_read_next()) return;
+  if (!core_.turns.begin()) return wait_for_turn();
+  while (is_read_next()) {
+    if (core_.turns.is_over()) return wait_for_turn();
+    QueuedRequest& request = queue_.front();
+    if (must_wait_for_room(request.type, request.body)) return;
+    std::string& out = stream_->output();
+    const size_t before = out.size();
+    const ReadOutcome outcome =
+        execute_read(core_,
+                     ClientRead{request.xid, request.type, request.body, request.ids, session_,
+                                slot_of(id_), request.progress, request.refusal},
+                     out);
+    counters_.sent += outcome.events;
+    core_.counters.sent += outcome.events;
+    if (!outcome.is_finished) {
+      check_backlog();
+      return wait_for_turn();
+    }
+    --waiting_reads_;
+    pop_front(out.size() - before, now);
+    check_backlog();
+  }
+}
+
 void ClientConnection::count_reply(int32_t xid, wire::OpCode type, size_t bytes, int64_t waited_ms,
                                    Now now) {
   ++counters_.sent;
   ++core_.counters.sent;
+  core_.turns.spend_bytes(bytes);
   counters_.latency.add(waited_ms);
   core_.counters.latency.add(waited_ms);
   core_.counters.add_response(static_cast<int64_t>(bytes));

@@ -24,7 +24,7 @@ bool ConnectionLimits::admit(std::string_view address) {
 }
 
 void ConnectionLimits::release(std::string_view address) {
-  const auto it = addresses_.find(std::string(address));
+  const auto it = addresses_.find(address);
   ASSERT(it != addresses_.end());
   ASSERT(it->second.connections > 0 && total_ > 0);
   --total_;
@@ -32,7 +32,7 @@ void ConnectionLimits::release(std::string_view address) {
 }
 
 wire::AuthPtr ConnectionLimits::identities(std::string_view address) const {
-  const auto it = addresses_.find(std::string(address));
+  const auto it = addresses_.find(address);
   ASSERT(it != addresses_.end());
   return it->second.identities;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/hash.h"
 #include "wire/records.h"
 
 namespace zooid::server {
@@ -35,7 +36,7 @@ class ConnectionLimits {
   size_t per_address_max_;
   size_t total_max_;
   size_t total_ = 0;
-  std::unordered_map<std::string, Address> addresses_;
+  std::unordered_map<std::string, Address, TextHash, std::equal_to<>> addresses_;
 };
 
 }  // namespace zooid::server

@@ -21,11 +21,13 @@ ContainerReaper::ContainerReaper(const config::ServerConfig& config, Now now)
   ASSERT(config.container_max_per_minute > 0);
 }
 
-std::vector<std::string> ContainerReaper::take_due(
-    Now now, const std::function<std::vector<std::string>()>& look) {
-  if (waiting_.empty() && now.mono_us >= check_at_us_) {
+std::vector<std::string> ContainerReaper::take_due(Now now, const Look& look) {
+  if (scan_.is_done && waiting_.empty() && now.mono_us >= check_at_us_) {
     check_at_us_ = now.mono_us + check_interval_us_;
-    for (std::string& path : look()) waiting_.push_back(std::move(path));
+    scan_ = state::ReapScan{};
+  }
+  if (is_looking()) {
+    for (std::string& path : look(scan_)) waiting_.push_back(std::move(path));
   }
   std::vector<std::string> due;
   while (!waiting_.empty() && now.mono_us >= delete_at_us_) {
@@ -38,6 +40,7 @@ std::vector<std::string> ContainerReaper::take_due(
 }
 
 int64_t ContainerReaper::next_deadline() const {
+  if (is_looking()) return 0;
   return waiting_.empty() ? check_at_us_ : delete_at_us_;
 }
 

@@ -1,7 +1,8 @@
 // Removes containers that have no children any more and TTL nodes that are due, on the leader or a
 // standalone server: a look every znode.container.checkIntervalMs, then one deleteContainer after
-// the other, at most znode.container.maxPerMinute of them (features.md 3.5). A look that finds the
-// former one's work unfinished waits for it.
+// the other, at most znode.container.maxPerMinute of them (features.md 3.5). A look goes over all
+// such nodes in slices, one a step, and rests while enough are found. One that finds the former
+// one's work unfinished waits for it.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include "base/time.h"
 #include "config/server_config.h"
+#include "state/reapable.h"
 
 namespace zooid::server {
 
@@ -20,8 +22,9 @@ class ContainerReaper {
   ContainerReaper(const config::ServerConfig& config, Now now);
   // The paths that a deleteContainer is to be ordered for now. That the node has got a child since
   // it was looked at is no harm: the transaction is refused, and the next look finds it again.
-  // `look` gives the paths of all nodes that may go.
-  std::vector<std::string> take_due(Now now, const std::function<std::vector<std::string>()>& look);
+  // `look` takes one slice further and gives the paths of the nodes that may go.
+  using Look = std::function<std::vector<std::string>(state::ReapScan& scan)>;
+  std::vector<std::string> take_due(Now now, const Look& look);
   int64_t next_deadline() const;
 
  private:
@@ -29,6 +32,11 @@ class ContainerReaper {
   int64_t delete_interval_us_;
   int64_t check_at_us_;
   int64_t delete_at_us_ = 0;
+  // Paths that were found and have not gone: about so many, one slice more at most.
+  static constexpr size_t kWaitingMax = 10'000;
+  bool is_looking() const { return !scan_.is_done && waiting_.size() < kWaitingMax; }
+
+  state::ReapScan scan_{.is_done = true};
   std::deque<std::string> waiting_;
 };
 

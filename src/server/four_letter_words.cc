@@ -47,29 +47,34 @@ bool is_allowed(const ShardCore& core, std::string_view word) {
   return allowed.contains("*") || allowed.contains(std::string(word));
 }
 
-std::string connections_report(const ShardCore& core) {
-  std::string text;
-  core.for_each_connection([&](const ClientConnection& connection) {
-    if (!connection.is_closed()) text += connection_line(connection, true);
-  });
-  return text + "\n";
-}
-
 std::string watch_summary(const ShardCore& core) {
   return fmt::format("{} connections watching {} paths\nTotal watches:{}\n",
                      core.watches.watcher_count(), core.watches.path_count(),
                      core.watches.watch_count());
 }
 
-std::string answer_with_facts(const ShardCore& core, const Word& word, const ReplicaFacts& facts) {
-  if (word.name == "srvr") return server_report(core, facts, false);
-  if (word.name == "stat") return server_report(core, facts, true);
+std::string answer_with_facts(const ShardCore& core, const Word& word, const ReplicaFacts& facts,
+                              std::optional<LongAnswer>& list) {
+  if (word.name == "srvr") return version_line() + server_report(core, facts);
+  if (word.name == "stat") {
+    list = LongAnswer{LongAnswer::List::kClients, "\n" + server_report(core, facts)};
+    return version_line() + "Clients:\n";
+  }
   if (word.name == "mntr") return monitor_report(core, facts);
   if (word.name == "conf") return configuration_report(core, facts);
   if (word.name == "dump") return session_report(core, facts);
   ASSERT(word.name == "dirs");
   return fmt::format("datadir_size: {}\nlogdir_size: {}\n", facts.data_dir_bytes,
                      facts.log_dir_bytes);
+}
+
+// The words whose answer is a list.
+std::optional<LongAnswer> list_of(const Word& word) {
+  using List = LongAnswer::List;
+  if (word.name == "cons") return LongAnswer{List::kConnections, "\n"};
+  if (word.name == "wchc") return LongAnswer{List::kWatchesOfConnections, "\n"};
+  if (word.name == "wchp") return LongAnswer{List::kWatchesOfPaths, "\n"};
+  return std::nullopt;
 }
 
 std::string answer_without_facts(ShardCore& core, const Word& word, std::string_view argument) {
@@ -84,10 +89,7 @@ std::string answer_without_facts(ShardCore& core, const Word& word, std::string_
     core.trace_mask = in.i64();
     return std::to_string(core.trace_mask);
   }
-  if (word.name == "cons") return connections_report(core);
   if (word.name == "wchs") return watch_summary(core);
-  if (word.name == "wchc") return watches_by_session(core);
-  if (word.name == "wchp") return watches_by_path(core);
   if (word.name == "crst") {
     core.reset_connection_counters();
     return "Connection stats reset.\n";
@@ -124,7 +126,7 @@ std::optional<Inspect> facts_wanted(const ShardCore& core, std::string_view name
 }
 
 std::string answer_word(ShardCore& core, std::string_view name, std::string_view argument,
-                        const ReplicaFacts* facts) {
+                        const ReplicaFacts* facts, std::optional<LongAnswer>& list) {
   const Word* word = find_word(name);
   ASSERT(word != nullptr);
   if (!is_allowed(core, name)) {
@@ -135,9 +137,12 @@ std::string answer_word(ShardCore& core, std::string_view name, std::string_view
     if (facts != nullptr && !facts->trouble.empty()) text += "Trouble: " + facts->trouble + "\n";
     return text;
   }
-  if (word->facts == Facts::kNone) return answer_without_facts(core, *word, argument);
+  if (word->facts == Facts::kNone) {
+    list = list_of(*word);
+    return list ? std::string{} : answer_without_facts(core, *word, argument);
+  }
   if (facts == nullptr) return std::string(kNoFacts);
-  return answer_with_facts(core, *word, *facts);
+  return answer_with_facts(core, *word, *facts, list);
 }
 
 std::string decimal_text(double value) {

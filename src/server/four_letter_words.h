@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/long_answer.h"
 #include "server/shard_core.h"
 
 namespace zooid::server {
@@ -20,10 +21,10 @@ size_t word_argument_bytes(std::string_view word);
 // (also because it is not in the whitelist). Origin is left to the caller.
 std::optional<Inspect> facts_wanted(const ShardCore& core, std::string_view word);
 
-// The whole answer. `facts` is null for words that need none, and when the replica did not answer
-// in time, which the text then says.
+// The whole answer, or what goes before the list that is given. `facts` is null for words that need
+// none, and when the replica did not answer in time, which the text then says.
 std::string answer_word(ShardCore& core, std::string_view word, std::string_view argument,
-                        const ReplicaFacts* facts);
+                        const ReplicaFacts* facts, std::optional<LongAnswer>& list);
 
 // One connection as `cons` (long) and `stat` (short) show it, with its line end.
 std::string connection_line(const ClientConnection& connection, bool is_long);

@@ -332,13 +332,14 @@ void LeaderRole::send_history(const zab::LeaderEffects::History& wanted, Now now
 void LeaderRole::expire_sessions(Now now) {
   if (!primary_) return;
   zab::LeaderEffects effects;
-  const std::vector<SessionId> expired = primary_->tracker().take_expired(now.mono_us);
+  const std::vector<SessionId> expired = primary_->take_expired(now);
   log_expired("session", expired);
   for (const SessionId session : expired) {
     order({0, session, 0, wire::OpCode::kCloseSession, {}, nullptr, nullptr}, effects, now);
   }
   core_.expire_local_sessions(now);
-  for (const std::string& path : reaper_->take_due(now, [&] { return primary_->reapable(now); })) {
+  const auto look = [&](state::ReapScan& scan) { return primary_->reapable(scan, now); };
+  for (const std::string& path : reaper_->take_due(now, look)) {
     std::string body;
     wire::Writer(body).buffer(path);
     order({0, kNoSession, 0, wire::OpCode::kDeleteContainer, body, nullptr, nullptr}, effects, now);

@@ -49,7 +49,7 @@ void LocalSessions::clear() {
 }
 
 bool creates_ephemeral(wire::OpCode type, std::string_view body) {
-  wire::Reader in(body);
+  wire::Reader in(body, INT32_MAX);  // jute.maxbuffer bounds the frame it came in
   if (type == wire::OpCode::kCreate || type == wire::OpCode::kCreate2) {
     wire::CreateRequest request;
     return wire::read_create(in, type, request) && is_ephemeral(request.flags);

@@ -29,7 +29,7 @@ class PendingWrites {
   void clear();
 
  private:
-  std::unordered_map<SessionId, std::deque<PendingWrite>> by_session_;
+  std::unordered_map<SessionId, std::deque<PendingWrite>, SessionHash> by_session_;
   size_t size_ = 0;
 };
 

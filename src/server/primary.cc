@@ -16,6 +16,7 @@ state::PreparerOptions preparer_options(const config::ServerConfig& config) {
   options.auth.super_digest = config.super_digest;
   options.auth.digest_algorithm = config.digest_algorithm;
   options.auth.digest_enabled = config.digest_auth_enabled;
+  options.auth.acl_growth_max = static_cast<size_t>(config.max_record_buffer());
   options.extended_types_enabled = config.extended_types_enabled;
   options.enforce_quota = config.enforce_quota;
   options.digest_enabled = config.digest_enabled;
@@ -161,12 +162,13 @@ void Primary::touch(SessionId session, int32_t timeout_ms, Now now) {
   tracker_.touch(session, timeout_ms, now.mono_us);
 }
 
-std::vector<std::string> Primary::reapable(Now now) {
+std::vector<std::string> Primary::reapable(state::ReapScan& scan, Now now) {
+  constexpr size_t kNodesOfSlice = 2'000;
   const int64_t wall_ms = wall_clock_.read(now);
   return state::reapable_nodes(
       core_.database->tree(),
       wall_clock_.is_doubtful() ? std::nullopt : std::optional<int64_t>(wall_ms),
-      core_.config.container_max_never_used_ms);
+      core_.config.container_max_never_used_ms, scan, kNodesOfSlice);
 }
 
 }  // namespace zooid::server

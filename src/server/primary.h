@@ -8,6 +8,7 @@
 #include "server/replica_core.h"
 #include "server/steady_wall_clock.h"
 #include "state/preparer.h"
+#include "state/reapable.h"
 #include "state/sessions.h"
 
 namespace zooid::server {
@@ -49,8 +50,14 @@ class Primary {
   state::SessionTracker& tracker() { return tracker_; }
   const state::SessionTracker& tracker() const { return tracker_; }
 
-  // Containers and TTL nodes that are due for removal, as paths.
-  std::vector<std::string> reapable(Now now);
+  // Sessions that have expired by now: some of them, and the tracker tells when there are more.
+  std::vector<SessionId> take_expired(Now now) {
+    constexpr size_t kSessionsOfStep = 64;  // each may own many ephemerals
+    return tracker_.take_expired(now.mono_us, kSessionsOfStep);
+  }
+
+  // Containers and TTL nodes that are due for removal, as paths: one slice of the look at all.
+  std::vector<std::string> reapable(state::ReapScan& scan, Now now);
 
   struct ProposalSizes {
     int64_t last = -1, min = -1, max = -1;

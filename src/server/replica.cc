@@ -79,8 +79,7 @@ void Replica::on_batch(Now now) {
   for (Completion& completion : done_) {
     std::visit([&](auto& what) { handle(what, now); }, completion);
   }
-  inbox_.take_all(messages_);
-  for (ToReplica& message : messages_) handle(message, now);
+  take_messages(now);
 
   if (auto* mute = std::get_if<CannotWrite>(&role_);
       mute != nullptr && now.mono_us >= mute->try_at_us) {
@@ -107,7 +106,7 @@ void Replica::on_batch(Now now) {
 }
 
 int64_t Replica::next_deadline() const {
-  if (decided_ || core_.end_requested()) return 0;
+  if (decided_ || core_.end_requested() || next_message_ < messages_.size()) return 0;
   int64_t deadline = std::min(snapshot_taker_.next_deadline(), purge_at_us_);
   if (links_ != nullptr) deadline = std::min(deadline, links_->next_deadline());
   if (election_) deadline = std::min(deadline, election_->next_deadline());
@@ -279,6 +278,7 @@ void Replica::end_role(const std::string& why, Now now) {
   role_ = Waiting{why};
   core_.take_end_request();
   core_.stop_serving(why);
+  drop_messages();
   if (election_) election_->on_role_ended();
   core_.snapshots.stop_reading();
   if (core_.needs_reload) snapshot_taker_.abort();
@@ -455,7 +455,10 @@ void Replica::add_sessions(ReplicaFacts& facts, Now now) {
     }
   }
   for (const SessionId owner : core_.database->tree().ephemeral_owners()) {
-    facts.ephemerals.emplace_back(owner, core_.database->tree().ephemerals(owner));
+    auto& paths = facts.ephemerals.emplace_back(owner, std::vector<std::string>{}).second;
+    for (const state::NodeId node : core_.database->tree().ephemeral_nodes(owner)) {
+      paths.push_back(core_.database->tree().path(node));
+    }
   }
 }
 

@@ -102,6 +102,8 @@ class Replica : public env::Worker,
   template <class F>
   void with_role(F f);
 
+  void take_messages(Now now);
+  void drop_messages();
   void handle(ToReplica& message, Now now);
   void handle(storage::LogCompletion& completion, Now now);
   void handle(storage::SnapshotCompletion& completion, Now now);
@@ -140,6 +142,7 @@ class Replica : public env::Worker,
   Role role_;
   std::optional<zab::Decision> decided_;
   std::vector<ToReplica> messages_;
+  size_t next_message_ = 0;  // those before it were handled
   std::vector<Completion> done_;
   int64_t detected_us_ = 0;
   int64_t expected_wake_us_ = kNever;

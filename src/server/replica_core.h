@@ -152,7 +152,7 @@ class ReplicaCore {
     ShardInbox* inbox;
   };
   std::vector<ShardLink> shards_;
-  std::unordered_map<SessionId, Origin> connections_;
+  std::unordered_map<SessionId, Origin, SessionHash> connections_;
   bool serving_ = false;
   bool read_only_ = false;
   std::string mode_;

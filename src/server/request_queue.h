@@ -12,6 +12,22 @@
 
 namespace zooid::server {
 
+// The lists of setWatches, in their order.
+enum class WatchList : uint8_t {
+  kNone,  // before the first
+  kData,
+  kExist,
+  kChild,
+  kPersistent,
+  kPersistentRecursive
+};
+// How far a setWatches has come: one with very many paths takes more than one turn.
+struct RestoreProgress {
+  size_t at = 0;     // in the body
+  int32_t left = 0;  // paths of the list
+  WatchList list = WatchList::kNone;
+};
+
 struct QueuedRequest {
   enum class State : uint8_t {
     kForwarded,    // a write at the replica
@@ -28,6 +44,7 @@ struct QueuedRequest {
   size_t charged_bytes = 0;  // counted against the shard's bound
   std::string body;          // held and waiting requests; of a forwarded one only sync's
   wire::AuthPtr ids;         // the identities at arrival: held and waiting requests
+  RestoreProgress progress;  // of a setWatches at the head of the queue
 };
 
 class RequestQueue {

@@ -61,7 +61,9 @@ void Shard::on_batch(Now now) {
   core.take_messages_if_any();
   core.resume_paused();
   core.on_time(now);
+  core.run_line();
   core.bury_closed();
+  core.turns.end_wake_up();
 }
 
 int64_t Shard::next_deadline() const {

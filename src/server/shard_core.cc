@@ -15,6 +15,8 @@ namespace zooid::server {
 namespace {
 
 constexpr int64_t kMinuteUs = 60'000'000;
+// Of connections that are gone: less than a millisecond of each wake-up.
+constexpr size_t kWatchesSweptAtOnce = 4'000;
 
 // The server's bound for requests without a reply; the members of an ensemble share it (operations
 // 4).
@@ -39,11 +41,12 @@ ShardCore::ShardCore(ShardId id, const config::ServerConfig& config, const env::
       clock(clock),
       replica(replica),
       auth{config.skip_acl, config.super_digest, config.digest_algorithm,
-           config.digest_auth_enabled},
+           config.digest_auth_enabled, static_cast<size_t>(config.max_record_buffer())},
       limits(config.max_client_cnxns, config.max_cnxns),
       connection_throttle(config, seed, clock.now()),
       throttle(config),
       relief(*this),
+      turns(clock),
       client_port(config.client_port.value_or(0)),
       queued_bytes_max_(queued_bytes_limit(config)),
       outstanding_max_(outstanding_limit(config)) {
@@ -94,9 +97,13 @@ void ShardCore::bury_closed() {
     ASSERT(slots_[slot] != nullptr && slots_[slot]->id() == id);
     ASSERT(slots_[slot]->is_closed());
     slots_[slot].reset();
-    free_slots_.push_back(slot);
+    if (!watches.is_leaving(slot)) free_slots_.push_back(slot);
   }
   closed_.clear();
+  if (!watches.is_sweeping()) return;
+  watches.sweep(kWatchesSweptAtOnce, swept_);
+  free_slots_.insert(free_slots_.end(), swept_.begin(), swept_.end());
+  swept_.clear();
 }
 
 void ShardCore::close_all(const std::string& reason) {
@@ -215,7 +222,7 @@ void ShardCore::handle(NotServing& message) {
   database = nullptr;
   mode.clear();
   is_read_only = false;
-  ASSERT(watches.empty());
+  ASSERT(watches.empty() || watches.is_sweeping());
 }
 
 void ShardCore::handle(InspectReply& message) {
@@ -332,6 +339,17 @@ void ShardCore::resume_paused() {
   resume_throttled();
 }
 
+void ShardCore::run_line() {
+  turns.begin_line();
+  if (!turns.is_somebody_waiting()) return;
+  const Now now = clock.now();
+  // Who is cut off again goes to the end, and is not looked at twice.
+  for (size_t left = turns.waiting(); left > 0; --left) {
+    if (ClientConnection* connection = find(turns.take())) connection->take_turn(now);
+    if (turns.is_phase_over()) break;
+  }
+}
+
 void ShardCore::on_time(Now now) {
   if (deadlines.next() <= now.mono_us) {
     ASSERT(scratch_.empty());
@@ -360,6 +378,7 @@ void ShardCore::report_touched(Now now) {
 }
 
 int64_t ShardCore::next_deadline() const {
+  if (turns.is_somebody_waiting() || watches.is_sweeping()) return 0;
   int64_t deadline = std::min({deadlines.next(), throttle.next_deadline(), relief.next_deadline()});
   if (!touched_.empty()) deadline = std::min(deadline, touch_report_us_);
   for (const ConnectionId id : slow_) {

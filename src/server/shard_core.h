@@ -21,6 +21,7 @@
 #include "server/messages.h"
 #include "server/process_facts.h"
 #include "server/request_throttle.h"
+#include "server/turns.h"
 #include "state/auth.h"
 #include "state/watches.h"
 
@@ -52,6 +53,7 @@ enum class RareEvent {
   kSlowReaderClosed,
   kConnectRefused,
   kPartialRequests,
+  kIdentityLimit,
   kLast
 };
 
@@ -69,11 +71,13 @@ class ShardCore {
   // nullptr if it is gone.
   ClientConnection* find(ConnectionId id) const;
   ClientConnection* at_slot(uint32_t slot) const { return slots_[slot].get(); }
+  uint32_t slot_count() const { return static_cast<uint32_t>(slots_.size()); }
   // For words and tests: in the order of slots.
   template <class F>
   void for_each_connection(F f) const;
   size_t connection_count() const { return limits.total(); }
-  // Frees what was closed since the last call. Never from inside a connection's callback.
+  // Frees what was closed since the last call, and a slice of the watches that such connections
+  // left. Never from inside a connection's callback.
   void bury_closed();
   void close_all(const std::string& reason);
 
@@ -132,6 +136,8 @@ class ShardCore {
 
   // ---- called by the shard's loop ----
   void resume_paused();
+  // Those who stand in line go on, as far as this wake-up allows; at least the first of them.
+  void run_line();
   // Closes what is idle, answers words whose facts do not come, reports touched sessions.
   void on_time(Now now);
   int64_t next_deadline() const;
@@ -153,6 +159,7 @@ class ShardCore {
   RequestThrottle throttle;
   ConnectionDeadlines deadlines;
   ConnectionRelief relief;
+  Turns turns;
   ShardCounters counters;
   ProcessFactsFunction process_facts;
   uint16_t client_port = 0;
@@ -192,6 +199,7 @@ class ShardCore {
   uint64_t next_serial_ = 1;
   std::vector<ConnectionId> closed_, ready_, throttled_, slow_, overflowing_;
   std::vector<ConnectionId> scratch_;
+  std::vector<state::WatcherId> swept_;
   std::vector<Touched> touched_;
   int64_t touch_report_us_ = 0;
   std::vector<ToShard> messages_;

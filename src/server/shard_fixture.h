@@ -18,14 +18,18 @@ namespace zooid::server::testing {
 
 class HandClock : public env::Clock {
  public:
-  int64_t instant_us() const override { return now().mono_us; }
+  // Each look finds that so much time has passed inside the step.
+  int64_t instant_us() const override { return now_.mono_us + (passed_us_ += us_between_looks); }
   Now now() const override { return now_; }
   void advance_ms(int64_t ms) {
     now_.mono_us += ms * 1000;
     now_.wall_ms += ms;
+    passed_us_ = 0;
   }
+  int64_t us_between_looks = 0;
 
  private:
+  mutable int64_t passed_us_ = 0;
   Now now_{1'000'000'000, 1'700'000'000'000};
 };
 

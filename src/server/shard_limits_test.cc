@@ -179,8 +179,8 @@ TEST_F(ShardLimitsTest, who_does_not_take_its_watch_events_is_closed) {
   client->window = 0;
   auto applied = std::make_shared<state::Applied>();
   applied->header.zxid = replica.database.last_zxid();
-  applied->changes.push_back(
-      {state::Change::Kind::kDataChanged, path, std::make_shared<const wire::AclList>(), nullptr});
+  applied->changes.push_back({state::Change::Kind::kDataChanged, path,
+                              std::make_shared<const state::StoredAcl>(wire::AclList{}), nullptr});
   for (int i = 0; i < 200 && !client->closed_by_server; ++i) {
     shard->inbox().push(AppliedTxn{applied, {}});
     step();

@@ -54,12 +54,13 @@ void StandaloneRole::on_log_synced(Zxid up_to, Now) {
 }
 
 void StandaloneRole::on_step(Now now) {
-  const std::vector<SessionId> expired = primary_.tracker().take_expired(now.mono_us);
+  const std::vector<SessionId> expired = primary_.take_expired(now);
   log_expired("session", expired);
   for (const SessionId session : expired) {
     order({0, session, 0, wire::OpCode::kCloseSession, {}, nullptr, nullptr}, now);
   }
-  for (const std::string& path : reaper_.take_due(now, [&] { return primary_.reapable(now); })) {
+  const auto look = [&](state::ReapScan& scan) { return primary_.reapable(scan, now); };
+  for (const std::string& path : reaper_.take_due(now, look)) {
     std::string body;
     wire::Writer(body).buffer(path);
     order({0, kNoSession, 0, wire::OpCode::kDeleteContainer, body, nullptr, nullptr}, now);

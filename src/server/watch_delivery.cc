@@ -40,6 +40,26 @@ class WatchRestoration {
         watcher_(watcher),
         out_(out) {}
 
+  void restore(WatchList list, std::string_view path) {
+    switch (list) {
+      case WatchList::kData:
+        return data(path);
+      case WatchList::kExist:
+        return exist(path);
+      case WatchList::kChild:
+        return child(path);
+      case WatchList::kPersistent:
+        return core_.watches.add(state::WatchKind::kPersistent, path, watcher_);
+      case WatchList::kPersistentRecursive:
+        return core_.watches.add(state::WatchKind::kPersistentRecursive, path, watcher_);
+      case WatchList::kNone:
+        break;
+    }
+    ASSERT(false && "no list of setWatches");
+  }
+  uint32_t events() const { return events_; }
+
+ private:
   void data(std::string_view path) {
     const state::NodeId node = tree_.find(path);
     if (node == state::kNoNode) return send(wire::EventType::kNodeDeleted, path);
@@ -61,9 +81,6 @@ class WatchRestoration {
     }
     core_.watches.add(state::WatchKind::kChild, path, watcher_);
   }
-  uint32_t events() const { return events_; }
-
- private:
   // Unlike an event of a change it is not filtered by READ: the client knows the path already.
   void send(wire::EventType type, std::string_view path) {
     wire::write_notification_frame(out_, type, path, kNoZxid);
@@ -83,7 +100,7 @@ class WatchRestoration {
 void deliver_changes(ShardCore& core, const state::Applied& applied) {
   EventFrame frame(applied.header.zxid.value);
   const state::WatchTable::Deliver deliver = [&](state::WatcherId watcher, wire::EventType type,
-                                                 std::string_view path, const wire::AclPtr& acl) {
+                                                 std::string_view path, const state::AclPtr& acl) {
     ClientConnection* connection = core.at_slot(watcher);
     ASSERT(connection != nullptr);  // a closed connection has no watches
     if (acl != nullptr &&
@@ -95,20 +112,34 @@ void deliver_changes(ShardCore& core, const state::Applied& applied) {
   for (const state::Change& change : applied.changes) core.watches.fire(change, deliver);
 }
 
-uint32_t restore_watches(ShardCore& core, const wire::SetWatchesRequest& request,
-                         state::WatcherId watcher, std::string& out) {
+bool restore_watches(ShardCore& core, std::string_view body, wire::OpCode type,
+                     state::WatcherId watcher, RestoreProgress& progress, std::string& out,
+                     uint32_t& events) {
   ASSERT(core.database != nullptr);
-  WatchRestoration restoration(core, request.relative_zxid, watcher, out);
-  for (const std::string_view path : request.data) restoration.data(path);
-  for (const std::string_view path : request.exist) restoration.exist(path);
-  for (const std::string_view path : request.child) restoration.child(path);
-  for (const std::string_view path : request.persistent) {
-    core.watches.add(state::WatchKind::kPersistent, path, watcher);
+  wire::Reader head(body);
+  WatchRestoration restoration(core, head.i64(), watcher, out);
+  const WatchList last_list =
+      type == wire::OpCode::kSetWatches2 ? WatchList::kPersistentRecursive : WatchList::kChild;
+  if (progress.list == WatchList::kNone) {
+    progress.at = sizeof(int64_t);
+    progress.left = 0;
   }
-  for (const std::string_view path : request.persistent_recursive) {
-    core.watches.add(state::WatchKind::kPersistentRecursive, path, watcher);
-  }
-  return restoration.events();
+  wire::Reader in(body.substr(progress.at));
+  const auto is_done = [&] { return progress.list == last_list && progress.left == 0; };
+  do {
+    size_t paths = 0;
+    for (; paths < kWorkBetweenLooks && progress.left > 0; ++paths, --progress.left) {
+      restoration.restore(progress.list, in.buffer());
+    }
+    core.turns.spend(paths);
+    if (progress.left > 0 || progress.list == last_list) continue;
+    progress.list = static_cast<WatchList>(static_cast<uint8_t>(progress.list) + 1);
+    progress.left = in.count(sizeof(int32_t));
+  } while (!is_done() && !core.turns.is_over());
+  ASSERT(in.ok());  // the whole was found readable
+  progress.at = body.size() - in.remaining();
+  events += restoration.events();
+  return is_done();
 }
 
 }  // namespace zooid::server

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "server/request_queue.h"
 #include "server/shard_core.h"
 #include "wire/request.h"
 
@@ -14,10 +15,13 @@ namespace zooid::server {
 // same.
 void deliver_changes(ShardCore& core, const state::Applied& applied);
 
-// setWatches, setWatches2: for each path the missed event (zxid -1, appended to `out`) or a watch.
-// As in ZooKeeper, such an event comes also to who may not READ the node.
-// Returns the number of events.
-uint32_t restore_watches(ShardCore& core, const wire::SetWatchesRequest& request,
-                         state::WatcherId watcher, std::string& out);
+// setWatches, setWatches2, of a body that was found readable: for each path the missed event (zxid
+// -1, appended to `out`) or a watch. As in ZooKeeper, such an event comes also to who may not READ
+// the node. Goes on where `progress` says until the turn is over, true at the end of the last list;
+// adds to `events`. What changes between two turns is seen by each path in its own: as a watch that
+// fires or as an event that was missed.
+bool restore_watches(ShardCore& core, std::string_view body, wire::OpCode type,
+                     state::WatcherId watcher, RestoreProgress& progress, std::string& out,
+                     uint32_t& events);
 
 }  // namespace zooid::server

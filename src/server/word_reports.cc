@@ -96,6 +96,8 @@ void add_metrics(MonitorLines& lines, const ShardCore& core, const ReplicaFacts&
   lines.add("zooid_output_limit_hit", counters.output_limit_hit);
   lines.add("zooid_partial_request_bytes", core.incoming_bytes());
   lines.add("zooid_partial_requests_closed", counters.partial_requests_closed);
+  lines.add("zooid_identity_limit_hit", counters.identity_limit_hit);
+  lines.add("zooid_turns_cut", core.turns.turns_cut());
 }
 
 void add_connections(const ShardCore& core, std::string& text) {
@@ -153,17 +155,13 @@ std::string date_text(int64_t wall_ms) {
                      fmt::gmtime(static_cast<std::time_t>(wall_ms / 1000)));
 }
 
-std::string server_report(const ShardCore& core, const ReplicaFacts& facts, bool with_clients) {
+std::string version_line() {
+  return fmt::format("Zookeeper version: {}\n", kVersionText);
+}
+
+std::string server_report(const ShardCore& core, const ReplicaFacts& facts) {
   const ShardCounters& counters = core.counters;
-  std::string text = fmt::format("Zookeeper version: {}\n", kVersionText);
-  if (with_clients) {
-    text += "Clients:\n";
-    core.for_each_connection([&](const ClientConnection& connection) {
-      if (!connection.is_closed()) text += connection_line(connection, false);
-    });
-    text += "\n";
-  }
-  text += fmt::format(
+  std::string text = fmt::format(
       "Latency min/avg/max: {}/{}/{}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\n"
       "Zxid: 0x{:x}\nMode: {}\nNode count: {}\n",
       counters.latency.min_ms(), decimal_text(counters.latency.average_ms()),
@@ -246,7 +244,7 @@ std::string session_report(const ShardCore& core, const ReplicaFacts& facts) {
                       facts.ephemerals.size());
   for (const auto& [session, paths] : facts.ephemerals) {
     text += hex(session) + ":\n";
-    for (const std::string& path : paths) text += fmt::format("\t{}\n", path);
+    for (const std::string& path : paths) text.append("\t").append(path).append("\n");
   }
   add_connections(core, text);
   return text;
@@ -268,33 +266,6 @@ std::string environment_report(const ShardCore& core) {
     text += fmt::format("{}={}\n", key, it == process.environment.end() ? missing : it->second);
   }
   return text;
-}
-
-std::string watches_by_session(const ShardCore& core) {
-  std::map<SessionId, std::vector<std::string>> by_session;
-  for (auto& [path, watcher] : core.watches.list()) {
-    const ClientConnection* connection = core.at_slot(watcher);
-    if (connection != nullptr) by_session[connection->session()].push_back(path);
-  }
-  std::string text;
-  for (const auto& [session, paths] : by_session) {
-    text += hex(session) + "\n";
-    for (const std::string& path : paths) text += fmt::format("\t{}\n", path);
-  }
-  return text + "\n";
-}
-
-std::string watches_by_path(const ShardCore& core) {
-  std::string text;
-  std::string last;
-  for (const auto& [path, watcher] : core.watches.list()) {
-    const ClientConnection* connection = core.at_slot(watcher);
-    if (connection == nullptr) continue;
-    if (path != last) text += path + "\n";
-    last = path;
-    text += fmt::format("\t{}\n", hex(connection->session()));
-  }
-  return text + "\n";
 }
 
 }  // namespace zooid::server

@@ -8,14 +8,12 @@
 
 namespace zooid::server {
 
-// srvr; with_clients: stat.
-std::string server_report(const ShardCore& core, const ReplicaFacts& facts, bool with_clients);
+std::string version_line();                                                          // srvr, stat
+std::string server_report(const ShardCore& core, const ReplicaFacts& facts);         // behind it
 std::string monitor_report(const ShardCore& core, const ReplicaFacts& facts);        // mntr
 std::string configuration_report(const ShardCore& core, const ReplicaFacts& facts);  // conf
 std::string session_report(const ShardCore& core, const ReplicaFacts& facts);        // dump
 std::string environment_report(const ShardCore& core);                               // envi
-std::string watches_by_session(const ShardCore& core);                               // wchc
-std::string watches_by_path(const ShardCore& core);                                  // wchp
 
 // "Sun Nov 22 08:08:30 UTC 2026", as Java prints a date.
 std::string date_text(int64_t wall_ms);

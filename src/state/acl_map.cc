@@ -3,26 +3,26 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "state/hash.h"
+#include "base/hash.h"
 
 namespace zooid::state {
 namespace {
 
 uint64_t hash_of(const wire::AclList& acl) {
-  uint64_t hash = acl.size();
+  KeyedHash hash;
   for (const wire::Acl& entry : acl) {
-    hash = mix_hash(hash, static_cast<uint32_t>(entry.perms));
-    hash = hash_bytes(hash, entry.id.scheme);
-    hash = hash_bytes(hash, entry.id.id);
+    hash.word(static_cast<uint32_t>(entry.perms));
+    hash.bytes(entry.id.scheme);
+    hash.bytes(entry.id.id);
   }
-  return hash;
+  return hash.end();
 }
 
 }  // namespace
 
 AclMap::AclMap() {
   Slot open;
-  open.acl = std::make_shared<const wire::AclList>(
+  open.acl = std::make_shared<const StoredAcl>(
       wire::AclList{wire::Acl{wire::kPermAll, wire::Id{"world", "anyone"}}});
   open.references = 1;  // never taken out
   slots_.push_back(std::move(open));
@@ -36,7 +36,7 @@ int64_t AclMap::intern(const wire::AclList& acl) {
   int64_t lowest = INT64_MAX;
   for (auto it = begin; it != end; ++it) {
     const Slot& slot = slots_[it->second];
-    if (slot.key < lowest && *slot.acl == acl) lowest = slot.key;
+    if (slot.key < lowest && slot.acl->list() == acl) lowest = slot.key;
   }
   if (lowest != INT64_MAX) return lowest;
   return slots_[add(next_key_, acl, content_hash)].key;
@@ -73,8 +73,8 @@ void AclMap::drop_unreferenced() {
   }
 }
 
-std::vector<std::pair<int64_t, wire::AclPtr>> AclMap::entries() const {
-  std::vector<std::pair<int64_t, wire::AclPtr>> result;
+std::vector<std::pair<int64_t, AclPtr>> AclMap::entries() const {
+  std::vector<std::pair<int64_t, AclPtr>> result;
   result.reserve(size());
   for (const Slot& slot : slots_) {
     if (slot.acl != nullptr && slot.key != kOpenAclKey) result.emplace_back(slot.key, slot.acl);
@@ -94,7 +94,7 @@ AclSlot AclMap::add(int64_t key, const wire::AclList& acl, uint64_t content_hash
     slot = free_.back();
     free_.pop_back();
   }
-  slots_[slot] = Slot{key, std::make_shared<const wire::AclList>(acl), 0, content_hash};
+  slots_[slot] = Slot{key, std::make_shared<const StoredAcl>(acl), 0, content_hash};
   by_key_.emplace(key, slot);
   by_content_.emplace(content_hash, slot);
   next_key_ = std::max(next_key_, key + 1);

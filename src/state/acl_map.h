@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "wire/records.h"
+#include "state/stored_acl.h"
 
 namespace zooid::state {
 
@@ -33,7 +33,7 @@ class AclMap {
   AclSlot slot(int64_t key) const;
   int64_t key(AclSlot slot) const { return slots_[slot].key; }
   // Stays where it is while the slot has a reference.
-  const wire::AclPtr& acl(AclSlot slot) const { return slots_[slot].acl; }
+  const AclPtr& acl(AclSlot slot) const { return slots_[slot].acl; }
 
   void add_reference(AclSlot slot);
   // The last one takes the list out of the map.
@@ -44,12 +44,12 @@ class AclMap {
   int64_t next_key() const { return next_key_; }
   size_t size() const { return by_key_.size() - 1; }
   // Sorted by key, without the open one.
-  std::vector<std::pair<int64_t, wire::AclPtr>> entries() const;
+  std::vector<std::pair<int64_t, AclPtr>> entries() const;
 
  private:
   struct Slot {
     int64_t key = kOpenAclKey;
-    wire::AclPtr acl;
+    AclPtr acl;
     uint64_t references = 0;
     uint64_t content_hash = 0;
   };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "state/stored_acl.h"
 #include "wire/txn.h"
 
 namespace zooid::state {
@@ -15,8 +16,8 @@ struct Change {
   enum class Kind : uint8_t { kCreated, kDeleted, kDataChanged };
   Kind kind;
   std::string path;
-  wire::AclPtr acl;         // of the node, also when it is gone now; never null
-  wire::AclPtr parent_acl;  // kCreated and kDeleted only; null when the parent is gone
+  AclPtr acl;         // of the node, also when it is gone now; never null
+  AclPtr parent_acl;  // kCreated and kDeleted only; null when the parent is gone
 };
 
 // The outcome of one operation: the only one, or one for each sub-operation of a multi.

@@ -169,6 +169,11 @@ wire::ErrorCode Database::Parts::remove(std::string_view path, Zxid zxid, Applie
   if (!can_be_a_node(path)) return ErrorCode::kBadArguments;
   const NodeId parent = tree->find(parent_path(path));
   if (parent == kNoNode) return ErrorCode::kNoNode;
+  return remove_child(parent, path, zxid, out) == kNoNode ? ErrorCode::kNoNode : ErrorCode::kOk;
+}
+
+NodeId Database::Parts::remove_child(NodeId parent, std::string_view path, Zxid zxid,
+                                     Applied* out) {
   // The parent first, also if the node is gone already: it went after the parent was written.
   if (zxid.value > tree->stored(parent).pzxid) {
     wire::StatPersisted stat = tree->stored(parent);
@@ -176,9 +181,8 @@ wire::ErrorCode Database::Parts::remove(std::string_view path, Zxid zxid, Applie
     tree->set_stat(parent, stat);
   }
   const NodeId node = tree->find_child(parent, last_name(path));
-  if (node == kNoNode) return ErrorCode::kNoNode;
-  remove_subtree(node, path, out);
-  return ErrorCode::kOk;
+  if (node != kNoNode) remove_subtree(node, path, out);
+  return node;
 }
 
 // A node that is to be deleted has no children, except in the fuzzy range of a snapshot that was
@@ -239,7 +243,19 @@ void Database::Parts::close_session(SessionId session, Zxid zxid,
                                     std::span<const std::string> paths, Applied* out) {
   if (is_planted(PlantedBug::kResurrectEphemeral)) return;
   if (is_planted(PlantedBug::kZk3144) && out == nullptr) return;
-  for (const std::string& path : paths) remove(path, zxid, out);
+  if (out != nullptr) out->changes.reserve(paths.size());
+  // Most of them have the same parent as the one before.
+  std::string_view parent_text;
+  NodeId parent = kNoNode;
+  for (const std::string& path : paths) {
+    if (!can_be_a_node(path)) continue;
+    if (parent == kNoNode || parent_path(path) != parent_text) {
+      parent_text = parent_path(path);
+      parent = tree->find(parent_text);
+      if (parent == kNoNode) continue;
+    }
+    remove_child(parent, path, zxid, out);
+  }
   for (const std::string& path : tree->ephemerals(session)) {
     MARK("state.ephemeral_not_listed");
     remove(path, zxid, out);

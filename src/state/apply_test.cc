@@ -47,8 +47,8 @@ TEST(Apply, create_gives_path_stat_and_change) {
   ASSERT_EQ(applied.changes.size(), 1u);
   EXPECT_EQ(applied.changes[0].kind, Change::Kind::kCreated);
   EXPECT_EQ(applied.changes[0].path, "/a");
-  EXPECT_EQ(*applied.changes[0].acl, test::kReadOnly);
-  EXPECT_EQ(*applied.changes[0].parent_acl, test::kOpen);
+  EXPECT_EQ(applied.changes[0].acl->list(), test::kReadOnly);
+  EXPECT_EQ(applied.changes[0].parent_acl->list(), test::kOpen);
   EXPECT_EQ(stat_of(database, "/").pzxid, 5);
   EXPECT_EQ(stat_of(database, "/").cversion, 0);  // 2 * 1 - 2 children
 }
@@ -65,8 +65,10 @@ TEST(Apply, every_create_type_makes_its_kind_of_node) {
   const Tree& tree = database.tree();
   EXPECT_EQ(tree.stored(tree.find("/p")).ephemeral_owner, 0);
   EXPECT_EQ(tree.ephemerals(SessionId{0x77}), std::vector<std::string>{"/e"});
-  EXPECT_EQ(tree.containers(), std::vector<NodeId>{tree.find("/c")});
-  EXPECT_EQ(tree.ttl_nodes(), std::vector<NodeId>{tree.find("/t")});
+  EXPECT_EQ(tree.next_container(kNoNode), tree.find("/c"));
+  EXPECT_EQ(tree.next_container(tree.find("/c") + 1), kNoNode);
+  EXPECT_EQ(tree.next_ttl_node(kNoNode), tree.find("/t"));
+  EXPECT_EQ(tree.next_ttl_node(tree.find("/t") + 1), kNoNode);
   EXPECT_EQ(tree.stored(tree.find("/t")).ephemeral_owner, ttl_owner(600000));
 }
 
@@ -92,7 +94,7 @@ TEST(Apply, every_create_of_an_existing_node_raises_the_parents_counter) {
     EXPECT_EQ(tree.stored(kRoot).cversion, 4);
     EXPECT_EQ(tree.stored(kRoot).pzxid, 12);
     EXPECT_EQ(tree.data(tree.find("/a")), "kept");
-    EXPECT_EQ(*tree.acl(tree.find("/a")), test::kReadOnly);
+    EXPECT_EQ(tree.acl(tree.find("/a"))->list(), test::kReadOnly);
     apply(database, txn(13, type, wire::CreateTxn{"/a", "", test::kReadOnly, false, 3, 1000}));
     EXPECT_EQ(tree.stored(kRoot).cversion, 4);
     EXPECT_EQ(tree.stored(kRoot).pzxid, 12);
@@ -107,8 +109,8 @@ TEST(Apply, delete_moves_pzxid_only_forward_also_for_a_missing_node) {
   EXPECT_EQ(applied.err, ErrorCode::kOk);
   ASSERT_EQ(applied.changes.size(), 1u);
   EXPECT_EQ(applied.changes[0].kind, Change::Kind::kDeleted);
-  EXPECT_EQ(*applied.changes[0].acl, test::kReadOnly);
-  EXPECT_EQ(*applied.changes[0].parent_acl, test::kOpen);
+  EXPECT_EQ(applied.changes[0].acl->list(), test::kReadOnly);
+  EXPECT_EQ(applied.changes[0].parent_acl->list(), test::kOpen);
   EXPECT_EQ(database.tree().stored(kRoot).pzxid, 6);
   EXPECT_EQ(apply(database, test::remove(7, "/a")).err, ErrorCode::kNoNode);
   EXPECT_EQ(database.tree().stored(kRoot).pzxid, 7);
@@ -132,7 +134,7 @@ TEST(Apply, set_data_and_set_acl_store_absolute_versions) {
   EXPECT_TRUE(acl.changes.empty());
   EXPECT_EQ(acl.results[0].stat.aversion, 4);
   EXPECT_EQ(acl.results[0].stat.mzxid, 2);
-  EXPECT_EQ(*database.tree().acl(database.tree().find("/a")), test::kReadOnly);
+  EXPECT_EQ(database.tree().acl(database.tree().find("/a"))->list(), test::kReadOnly);
 }
 
 TEST(Apply, reconfig_writes_the_configuration_node) {
@@ -201,7 +203,7 @@ TEST(Apply, sessions_open_and_close) {
     deleted.push_back(change.path);
   }
   EXPECT_EQ(deleted, (std::vector<std::string>{"/p/b", "/p/a", "/x"}));
-  EXPECT_EQ(*closed.changes[0].parent_acl, test::kReadOnly);
+  EXPECT_EQ(closed.changes[0].parent_acl->list(), test::kReadOnly);
   EXPECT_TRUE(closed.results.empty());
   EXPECT_EQ(stat_of(database, "/p").pzxid, 7);
   EXPECT_EQ(stat_of(database, "/").pzxid, 7);

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <unordered_set>
 
+#include "base/hash.h"
+#include "base/mark.h"
 #include "state/auth_ip.h"
 
 namespace zooid::state {
@@ -47,10 +50,6 @@ bool x509_acl_is_valid(std::string_view id) {
   return equals != std::string_view::npos && equals > 0;
 }
 
-bool is_equal(std::string_view id, std::string_view expression) {
-  return id == expression;
-}
-
 std::string_view user_of_digest(std::string_view id) {
   return id.substr(0, id.find(':'));
 }
@@ -87,14 +86,14 @@ struct Scheme {
   std::string_view name;
   bool proves_identity;  // its ids replace an ACL of scheme auth
   bool (*acl_is_valid)(std::string_view acl_id);
-  bool (*matches)(std::string_view id, std::string_view acl_id);
+  bool names_network;  // an ACL's id is a network, else what has to be equal
   std::string_view (*user_name)(std::string_view id);
   Ids (*log_in)(const AuthOptions&, std::string_view auth, std::string_view remote_ip);
 };
 constexpr Scheme kSchemes[] = {
-    {"digest", true, digest_acl_is_valid, is_equal, user_of_digest, log_in_by_digest},
-    {"ip", false, ip_acl_is_valid, ip_matches, whole_id, log_in_by_ip},
-    {"x509", true, x509_acl_is_valid, is_equal, whole_id, refuse_log_in},
+    {"digest", true, digest_acl_is_valid, false, user_of_digest, log_in_by_digest},
+    {"ip", false, ip_acl_is_valid, true, whole_id, log_in_by_ip},
+    {"x509", true, x509_acl_is_valid, false, whole_id, refuse_log_in},
 };
 
 const Scheme* find_scheme(std::string_view name) {
@@ -113,8 +112,38 @@ bool is_anyone(const wire::Id& id) {
   return id.scheme == "world" && id.id == "anyone";
 }
 
-bool is_super(const std::vector<wire::Id>& ids) {
-  return std::ranges::any_of(ids, [](const wire::Id& id) { return id.scheme == kSuper; });
+// Which entries of one list came before.
+class SeenEntries {
+ public:
+  explicit SeenEntries(size_t entries) {
+    if (entries > kComparedMax) seen_.reserve(entries);
+  }
+  // False if an equal one was added before; `begin` is the list's beginning.
+  bool add(const wire::Acl* begin, const wire::Acl& entry, size_t entries) {
+    if (entries <= kComparedMax) return std::find(begin, &entry, entry) == &entry;
+    return seen_.insert(&entry).second;
+  }
+
+ private:
+  static constexpr size_t kComparedMax = 8;  // so few are compared with each other
+  struct Hash {
+    size_t operator()(const wire::Acl* entry) const {
+      KeyedHash hash;
+      hash.word(static_cast<uint32_t>(entry->perms));
+      hash.bytes(entry->id.scheme);
+      hash.bytes(entry->id.id);
+      return hash.end();
+    }
+  };
+  struct Equal {
+    bool operator()(const wire::Acl* a, const wire::Acl* b) const { return *a == *b; }
+  };
+  std::unordered_set<const wire::Acl*, Hash, Equal> seen_;
+};
+
+size_t serialised_bytes(const wire::Id& id) {
+  constexpr size_t kLengthsAndPerms = 12;
+  return kLengthsAndPerms + id.scheme.size() + id.id.size();
 }
 
 }  // namespace
@@ -140,47 +169,58 @@ std::string_view user_name(const wire::Id& id) {
 }
 
 std::optional<wire::AclList> fix_up_acl(const AuthOptions& options, const wire::AclList& acl,
-                                        bool acl_is_null, const std::vector<wire::Id>& ids) {
+                                        bool acl_is_null, const std::vector<wire::Id>& ids,
+                                        size_t& growth_bytes_left) {
   if (acl_is_null || acl.empty()) return std::nullopt;
   wire::AclList fixed;
   fixed.reserve(acl.size());
-  for (auto entry = acl.begin(); entry != acl.end(); ++entry) {
-    if (std::find(acl.begin(), entry, *entry) != entry) continue;
-    if (is_anyone(entry->id)) {
-      fixed.push_back(*entry);
+  SeenEntries seen(acl.size());
+  for (const wire::Acl& entry : acl) {
+    if (!seen.add(acl.data(), entry, acl.size())) continue;
+    if (is_anyone(entry.id)) {
+      fixed.push_back(entry);
       continue;
     }
-    if (entry->id.scheme == "auth") {
+    if (entry.id.scheme == "auth") {
       const size_t before = fixed.size();
       for (const wire::Id& id : ids) {
         const Scheme* scheme = find_scheme(options, id.scheme);
-        if (scheme != nullptr && scheme->proves_identity) fixed.push_back({entry->perms, id});
+        if (scheme == nullptr || !scheme->proves_identity) continue;
+        if (serialised_bytes(id) > growth_bytes_left) {
+          MARK("auth.acl_grows_too_long");
+          return std::nullopt;
+        }
+        growth_bytes_left -= serialised_bytes(id);
+        fixed.push_back({entry.perms, id});
       }
       if (fixed.size() == before) return std::nullopt;
       continue;
     }
-    const Scheme* scheme = find_scheme(options, entry->id.scheme);
-    if (scheme == nullptr || !scheme->acl_is_valid(entry->id.id)) return std::nullopt;
-    fixed.push_back(*entry);
+    const Scheme* scheme = find_scheme(options, entry.id.scheme);
+    if (scheme == nullptr || !scheme->acl_is_valid(entry.id.id)) return std::nullopt;
+    fixed.push_back(entry);
   }
   return fixed;
 }
 
-bool acl_allows(const AuthOptions& options, const wire::AclList& acl, int32_t wanted_perms,
+std::optional<wire::AclList> fix_up_acl(const AuthOptions& options, const wire::AclList& acl,
+                                        bool acl_is_null, const std::vector<wire::Id>& ids) {
+  size_t growth_bytes_left = options.acl_growth_max;
+  return fix_up_acl(options, acl, acl_is_null, ids, growth_bytes_left);
+}
+
+bool acl_allows(const AuthOptions& options, const StoredAcl& acl, int32_t wanted_perms,
                 const std::vector<wire::Id>& ids) {
-  if (options.skip_acl || acl.empty()) return true;
-  // Before the super user is looked for: nearly every ACL says world:anyone.
-  for (const wire::Acl& entry : acl) {
-    if ((entry.perms & wanted_perms) != 0 && is_anyone(entry.id)) return true;
-  }
-  if (is_super(ids)) return true;
-  for (const wire::Acl& entry : acl) {
-    if ((entry.perms & wanted_perms) == 0) continue;
-    const Scheme* scheme = find_scheme(options, entry.id.scheme);
+  // Nearly every ACL says world:anyone.
+  if ((acl.perms_of_anyone() & wanted_perms) != 0) return true;
+  if (options.skip_acl || acl.list().empty()) return true;
+  for (const wire::Id& id : ids) {
+    if (id.scheme == kSuper) return true;
+    const Scheme* scheme = find_scheme(options, id.scheme);
     if (scheme == nullptr) continue;
-    for (const wire::Id& id : ids) {
-      if (id.scheme == entry.id.scheme && scheme->matches(id.id, entry.id.id)) return true;
-    }
+    const int32_t perms =
+        scheme->names_network ? acl.perms_of_address(id.id) : acl.perms_of(scheme->name, id.id);
+    if ((perms & wanted_perms) != 0) return true;
   }
   return false;
 }

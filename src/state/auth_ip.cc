@@ -1,8 +1,7 @@
 #include "state/auth_ip.h"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
-#include <cstdint>
 #include <optional>
 
 namespace zooid::state {
@@ -126,6 +125,49 @@ bool ip_matches(std::string_view address, std::string_view expression) {
   network->address.mask(network->bits);
   remote->mask(network->bits);
   return *remote == network->address;
+}
+
+std::strong_ordering NetworkPerms::by_place(const Entry& a, const Entry& b) {
+  const auto order = a.prefix <=> b.prefix;
+  return order != 0 ? order : a.bytes <=> b.bytes;
+}
+
+void NetworkPerms::add(std::string_view expression, int32_t perms) {
+  auto network = parse_network(expression);
+  if (!network) return;
+  network->address.mask(network->bits);
+  entries_.push_back({{network->address.length, network->bits}, network->address.bytes, perms});
+}
+
+void NetworkPerms::finish() {
+  std::ranges::sort(entries_, [](const Entry& a, const Entry& b) { return by_place(a, b) < 0; });
+  size_t kept = 0;
+  for (const Entry& entry : entries_) {
+    if (kept > 0 && by_place(entries_[kept - 1], entry) == 0) {
+      entries_[kept - 1].perms |= entry.perms;
+      continue;
+    }
+    if (prefixes_.empty() || prefixes_.back() != entry.prefix) prefixes_.push_back(entry.prefix);
+    entries_[kept++] = entry;
+  }
+  entries_.resize(kept);
+  entries_.shrink_to_fit();
+}
+
+int32_t NetworkPerms::perms_of(std::string_view address) const {
+  const auto remote = parse_address(address);
+  if (!remote) return 0;
+  int32_t perms = 0;
+  for (const Prefix& prefix : prefixes_) {
+    if (prefix.address_bytes != remote->length) continue;
+    Address masked = *remote;
+    masked.mask(prefix.bits);
+    const Entry wanted{prefix, masked.bytes, 0};
+    const auto at = std::ranges::lower_bound(
+        entries_, wanted, [](const Entry& a, const Entry& b) { return by_place(a, b) < 0; });
+    if (at != entries_.end() && by_place(*at, wanted) == 0) perms |= at->perms;
+  }
+  return perms;
 }
 
 }  // namespace zooid::state

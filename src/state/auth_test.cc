@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <string>
+
+#include "base/mark.h"
+#include "base/random.h"
 #include "state/auth_ip.h"
 
 namespace zooid::state {
@@ -95,7 +99,7 @@ TEST(Auth, permission_needs_a_bit_and_a_match) {
   EXPECT_TRUE(acl_allows({}, acl, wire::kPermAdmin | wire::kPermRead, {}));
   EXPECT_TRUE(acl_allows({}, acl, wire::kPermAdmin, {{"super", ""}}));
   EXPECT_TRUE(acl_allows({.skip_acl = true}, acl, wire::kPermAdmin, {}));
-  EXPECT_TRUE(acl_allows({}, {}, wire::kPermAdmin, {}));
+  EXPECT_TRUE(acl_allows({}, wire::AclList{}, wire::kPermAdmin, {}));
 }
 
 TEST(Auth, digest_can_be_switched_off) {
@@ -107,9 +111,9 @@ TEST(Auth, digest_can_be_switched_off) {
   EXPECT_EQ(fix_up_acl(options, {{1, {"digest", "alice:x"}}}, false, kAlice), std::nullopt);
   EXPECT_EQ(fix_up_acl(options, {{1, {"auth", ""}}}, false, kAlice), std::nullopt);
   EXPECT_NE(fix_up_acl(options, {{1, {"ip", "10.0.0.1"}}}, false, kAlice), std::nullopt);
-  EXPECT_FALSE(acl_allows(options, {{1, {"digest", "alice:x"}}}, 1, kAlice))
+  EXPECT_FALSE(acl_allows(options, wire::AclList{{1, {"digest", "alice:x"}}}, 1, kAlice))
       << "of before it was switched off";
-  EXPECT_TRUE(acl_allows({}, {{1, {"digest", "alice:x"}}}, 1, kAlice));
+  EXPECT_TRUE(acl_allows({}, wire::AclList{{1, {"digest", "alice:x"}}}, 1, kAlice));
 }
 
 TEST(Auth, names_for_who_am_i) {
@@ -167,6 +171,72 @@ TEST(AuthIp, networks_match_by_their_bits) {
   EXPECT_FALSE(ip_matches("1.2.3.4", "::/0"));
   EXPECT_FALSE(ip_matches("nonsense", "1.2.3.4/0"));
   EXPECT_FALSE(ip_matches("1.2.3.4", "nonsense"));
+}
+
+// What a list gives must not depend on how it is searched: long lists have an index.
+TEST(Auth, a_long_acl_gives_what_its_entries_give_one_by_one) {
+  Random random(3);
+  for (int round = 0; round < 200; ++round) {
+    const auto any_id = [&]() -> wire::Id {
+      const std::string number = std::to_string(random.below(6));
+      switch (random.below(6)) {
+        case 0:
+          return {"digest", "u" + number + ":x"};
+        case 1:
+          return {"x509", "CN=u" + number};
+        case 2:
+          return {"ip", "10.0.0." + number + "/" + std::to_string(24 + random.below(9))};
+        case 3:
+          return {"ip", "10.0." + number + ".1"};
+        case 4:
+          return {"ip", "2001:db8::" + number + "/" + std::to_string(120 + random.below(9))};
+        default:
+          return {"sasl", "u" + number};
+      }
+    };
+    wire::AclList acl;
+    for (size_t left = 1 + random.below(60); left > 0; --left) {
+      acl.push_back({static_cast<int32_t>(random.below(32)), any_id()});
+    }
+    const StoredAcl stored(acl);
+    const std::string number = std::to_string(random.below(6));
+    for (const wire::Id& id :
+         {wire::Id{"digest", "u" + number + ":x"}, wire::Id{"x509", "CN=u" + number},
+          wire::Id{"ip", "10.0.0." + number}, wire::Id{"ip", "10.0." + number + ".1"},
+          wire::Id{"ip", "2001:db8::" + number}, wire::Id{"sasl", "u" + number}}) {
+      for (int32_t wanted = 1; wanted < 32; wanted <<= 1) {
+        bool one_by_one = false;
+        for (const wire::Acl& entry : acl) {
+          one_by_one |= acl_allows({}, wire::AclList{entry}, wanted, {id});
+        }
+        EXPECT_EQ(acl_allows({}, stored, wanted, {id}), one_by_one) << id.scheme << ' ' << id.id;
+      }
+    }
+  }
+}
+
+TEST(Auth, duplicates_go_from_long_lists_as_from_short_ones) {
+  wire::AclList sent, expected;
+  for (int i = 0; i < 40; ++i) {
+    expected.push_back({1, {"ip", "10.0.0." + std::to_string(i)}});
+    for (int times = 0; times <= i % 3; ++times) sent.push_back(expected.back());
+  }
+  sent.insert(sent.end(), expected.begin(), expected.end());
+  EXPECT_EQ(fix_up_acl({}, sent, false, {}), expected);
+}
+
+// So many entries times so many identities: a small request must not make a large transaction.
+TEST(Auth, entries_of_scheme_auth_grow_no_further_than_allowed) {
+  const std::vector<wire::Id> ids(100, {"digest", "alice:x"});
+  wire::AclList sent;
+  for (int32_t perms = 0; perms < 100; ++perms) sent.push_back({perms, {"auth", ""}});
+  size_t left = 1'000'000;
+  EXPECT_EQ(fix_up_acl({}, sent, false, ids, left)->size(), 10'000u);
+  EXPECT_LT(left, 1'000'000u - 10'000u * 12);
+  left = 100'000;
+  const auto refused = mark_count("auth.acl_grows_too_long");
+  EXPECT_EQ(fix_up_acl({}, sent, false, ids, left), std::nullopt);
+  EXPECT_EQ(mark_count("auth.acl_grows_too_long"), refused + 1);
 }
 
 }  // namespace

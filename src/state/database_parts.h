@@ -43,6 +43,8 @@ struct Database::Parts {
   void create(const wire::TxnHeader& header, wire::OpCode type, const wire::CreateTxn& txn,
               OpResult& result, Applied* out);
   wire::ErrorCode remove(std::string_view path, Zxid zxid, Applied* out);
+  // The child that was there, kNoNode if there was none.
+  NodeId remove_child(NodeId parent, std::string_view path, Zxid zxid, Applied* out);
   void set_data(const wire::TxnHeader& header, const wire::SetDataTxn& txn, OpResult& result,
                 Applied* out);
   void set_acl(const wire::SetAclTxn& txn, OpResult& result);

@@ -26,7 +26,7 @@ TEST(Database, fresh_one_is_as_zookeepers) {
   EXPECT_EQ(tree.stat(tree.find("/zookeeper")).cversion, -2);
   const NodeId config = tree.find("/zookeeper/config");
   EXPECT_EQ(tree.stored(config).aversion, -1);
-  EXPECT_EQ(*tree.acl(config), test::kReadOnly);
+  EXPECT_EQ(tree.acl(config)->list(), test::kReadOnly);
   EXPECT_EQ(tree.acl_key(config), 1);
   EXPECT_NE(tree.find("/zookeeper/quota"), kNoNode);
 }

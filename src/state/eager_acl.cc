@@ -28,7 +28,7 @@ std::optional<std::string_view> parent_to_check(std::string_view path) {
 }
 
 std::optional<Need> need_of(OpCode type, std::string_view body) {
-  wire::Reader in(body);
+  wire::Reader in(body, INT32_MAX);  // jute.maxbuffer bounds the frame it came in
   if (type == OpCode::kCreate || type == OpCode::kCreate2) {
     wire::CreateRequest request;
     if (!wire::read_create(in, type, request)) return std::nullopt;
@@ -61,13 +61,14 @@ std::optional<Need> need_of(OpCode type, std::string_view body) {
 ErrorCode eager_acl_error(const ReadScope& scope, OpCode type, std::string_view body) {
   const auto need = need_of(type, body);
   if (!need) return ErrorCode::kOk;
-  if (need->acl && !fix_up_acl(scope.auth, *need->acl, need->acl_is_null, scope.ids)) {
+  size_t growth_left = scope.auth.acl_growth_max;
+  if (need->acl && !fix_up_acl(scope.auth, *need->acl, need->acl_is_null, scope.ids, growth_left)) {
     return ErrorCode::kInvalidAcl;
   }
   const Tree& tree = scope.database.tree();
   const NodeId node = tree.find(need->path);
   if (node == kNoNode) return ErrorCode::kOk;
-  const wire::AclPtr& acl = tree.acl(node);
+  const AclPtr& acl = tree.acl(node);
   const bool is_allowed = acl == nullptr || acl_allows(scope.auth, *acl, need->perms, scope.ids);
   return is_allowed ? ErrorCode::kOk : ErrorCode::kNoAuth;
 }

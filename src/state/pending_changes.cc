@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/mark.h"
 #include "state/paths.h"
 
 namespace zooid::state {
@@ -55,7 +56,8 @@ void PendingChanges::on_applied(Zxid zxid) {
     }
     changes_.pop_front();
   }
-  ASSERT(!changes_.empty() || (nodes_.empty() && created_ephemerals_.empty()));
+  while (!closed_.empty() && closed_.front().zxid <= zxid) closed_.pop_front();
+  ASSERT(!changes_.empty() || (nodes_.empty() && created_ephemerals_.empty() && closed_.empty()));
 }
 
 PendingChanges::Found PendingChanges::find(std::string_view path) {
@@ -71,6 +73,7 @@ PendingChanges::Found PendingChanges::find(std::string_view path) {
   // The tree takes absolute paths only, a client sends what it likes.
   if (path.front() == '/' && (path.size() == 1 || path.back() != '/')) {
     found.node_ = tree().find(path);
+    if (is_gone_with_session(found.node_)) found.node_ = kNoNode;
   }
   return found;
 }
@@ -80,7 +83,7 @@ const wire::StatPersisted& PendingChanges::stat(const Found& found) const {
   return found.entry_ ? found.entry_->second.stat : tree().stored(found.node_);
 }
 
-const wire::AclPtr& PendingChanges::acl(const Found& found) const {
+const AclPtr& PendingChanges::acl(const Found& found) const {
   ASSERT(found);
   return found.entry_ ? found.entry_->second.acl : tree().acl(found.node_);
 }
@@ -138,7 +141,7 @@ void PendingChanges::set_stat(Entry& entry, const wire::StatPersisted& stat) {
 }
 
 void PendingChanges::create(std::string_view path, const Found& place,
-                            const wire::NullableView& data, wire::AclPtr acl,
+                            const wire::NullableView& data, AclPtr acl,
                             const wire::StatPersisted& stat, const Found& parent,
                             int32_t parent_cversion) {
   ASSERT(parent);
@@ -196,8 +199,8 @@ void PendingChanges::set_data(std::string_view path, const wire::NullableView& d
   if (digest_enabled_) set_digest(entry, node_digest(path, data, stat));
 }
 
-void PendingChanges::set_acl(std::string_view path, wire::AclPtr acl,
-                             const wire::StatPersisted& stat, const Found& found) {
+void PendingChanges::set_acl(std::string_view path, AclPtr acl, const wire::StatPersisted& stat,
+                             const Found& found) {
   ASSERT(found);
   ASSERT(acl != nullptr);
   Entry& entry = touch(normal(path), found);
@@ -206,9 +209,9 @@ void PendingChanges::set_acl(std::string_view path, wire::AclPtr acl,
   entry.second.acl = std::move(acl);
 }
 
-const wire::AclPtr& PendingChanges::share_acl(const wire::AclList& acl) {
-  if (last_acl_ == nullptr || *last_acl_ != acl) {
-    last_acl_ = std::make_shared<const wire::AclList>(acl);
+const AclPtr& PendingChanges::share_acl(const wire::AclList& acl) {
+  if (last_acl_ == nullptr || last_acl_->list() != acl) {
+    last_acl_ = std::make_shared<const StoredAcl>(acl);
   }
   return last_acl_;
 }
@@ -232,19 +235,65 @@ void PendingChanges::unindex_owner(Entry& entry) {
   entry.second.owner_is_indexed = false;
 }
 
-std::vector<std::string> PendingChanges::ephemerals(SessionId session) {
-  std::vector<std::string> paths = tree().ephemerals(session);
-  std::erase_if(paths, [&](const std::string& path) {
-    const auto it = nodes_.find(path);
-    return it != nodes_.end() &&
-           (!it->second.exists || it->second.stat.ephemeral_owner != session.value);
-  });
-  const auto created = created_ephemerals_.find(session);
-  if (created == created_ephemerals_.end()) return paths;
-  for (const Entry* entry : created->second) paths.push_back(entry->first);
-  std::ranges::sort(paths);
-  // The tree may have applied what the overlay has not forgotten yet.
-  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+bool PendingChanges::is_closed(SessionId session) const {
+  return std::ranges::any_of(closed_, [&](const Closed& one) { return one.session == session; });
+}
+
+bool PendingChanges::is_gone_with_session(NodeId node) const {
+  if (closed_.empty() || node == kNoNode) return false;
+  const int64_t owner = tree().stored(node).ephemeral_owner;
+  return owner != 0 && is_closed(SessionId{owner});
+}
+
+void PendingChanges::take_children(NodeId parent, int32_t count) {
+  const std::string path = tree().path(parent);
+  Entry& above = touch(path, find(path));
+  wire::StatPersisted stat = above.second.stat;
+  stat.pzxid = std::max(stat.pzxid, zxid_.value);
+  set_stat(above, stat);
+  above.second.child_count -= count;
+  ASSERT(above.second.child_count >= 0);
+}
+
+std::vector<std::string> PendingChanges::close_session(SessionId session) {
+  // What was created while pending, whoever the tree says the path belongs to.
+  std::vector<std::string> paths;
+  if (const auto created = created_ephemerals_.find(session);
+      created != created_ephemerals_.end()) {
+    for (const Entry* entry : created->second) paths.push_back(entry->first);
+    std::ranges::sort(paths);
+  }
+  // What else the overlay has touched is judged one by one, the rest as a whole.
+  std::vector<NodeId> untouched;
+  const bool is_first = !is_closed(session);
+  for (const NodeId node : is_first ? tree().ephemeral_nodes(session) : std::vector<NodeId>{}) {
+    const auto it = nodes_.empty() ? nodes_.end() : nodes_.find(tree().path(node));
+    if (it == nodes_.end()) {
+      untouched.push_back(node);
+    } else if (it->second.exists && !it->second.owner_is_indexed &&
+               it->second.stat.ephemeral_owner == session.value) {
+      paths.push_back(it->first);
+    }
+  }
+  for (const std::string& path : paths) remove(path, find(path), find(parent_path(path)));
+  if (untouched.empty()) return paths;
+
+  MARK("state.session_closed_as_a_whole");
+  paths.reserve(paths.size() + untouched.size());
+  NodeId parent = kNoNode;
+  int32_t children = 0;
+  for (const NodeId node : untouched) {
+    if (tree().parent(node) != parent) {
+      if (children > 0) take_children(parent, children);
+      parent = tree().parent(node);
+      children = 0;
+    }
+    ++children;
+    digest_ -= tree().digest(node);
+    paths.push_back(tree().path(node));
+  }
+  take_children(parent, children);
+  closed_.push_back({zxid_, session});
   return paths;
 }
 

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "state/database.h"
-#include "state/hash.h"
 
 namespace zooid::state {
 
@@ -36,7 +36,7 @@ class PendingChanges {
       int32_t child_count = 0;
       int32_t data_length = 0;
       wire::StatPersisted stat;
-      wire::AclPtr acl;
+      AclPtr acl;
       uint64_t digest = 0;  // 0 too if digests are off
       Zxid zxid;            // of the last change
     };
@@ -58,26 +58,28 @@ class PendingChanges {
   // "" and "/" are the root. Any text may be asked for.
   Found find(std::string_view path);
   const wire::StatPersisted& stat(const Found& found) const;
-  const wire::AclPtr& acl(const Found& found) const;
+  const AclPtr& acl(const Found& found) const;
   int32_t child_count(const Found& found) const;
   int64_t data_length(const Found& found) const;
 
   // Changes of the begun transaction, exactly as the database will apply them. `node`, `parent`
   // and `place` (where nothing is yet) are what find gave.
-  void create(std::string_view path, const Found& place, const wire::NullableView& data,
-              wire::AclPtr acl, const wire::StatPersisted& stat, const Found& parent,
-              int32_t parent_cversion);
+  void create(std::string_view path, const Found& place, const wire::NullableView& data, AclPtr acl,
+              const wire::StatPersisted& stat, const Found& parent, int32_t parent_cversion);
   void remove(std::string_view path, const Found& node, const Found& parent);
   void set_data(std::string_view path, const wire::NullableView& data,
                 const wire::StatPersisted& stat, const Found& node);
-  void set_acl(std::string_view path, wire::AclPtr acl, const wire::StatPersisted& stat,
+  void set_acl(std::string_view path, AclPtr acl, const wire::StatPersisted& stat,
                const Found& node);
 
-  // The list as a shared one: that of the call before if it is equal, as most lists are.
-  const wire::AclPtr& share_acl(const wire::AclList& acl);
+  // Removes all ephemeral nodes of a session and gives their paths, in an order that follows from
+  // the tree alone. Not to be rolled back. Costs little for each node that the overlay does not
+  // hold: those are not brought into it, the session is remembered as closed.
+  std::vector<std::string> close_session(SessionId session);
 
-  // Ephemeral nodes of a session, sorted by path.
-  std::vector<std::string> ephemerals(SessionId session);
+  // The list as a shared one: that of the call before if it is equal, as most lists are.
+  const AclPtr& share_acl(const wire::AclList& acl);
+
   // Of the tree with everything pending.
   uint64_t tree_digest() const;
   // Nodes changed and not yet forgotten, each counted once for each transaction.
@@ -86,10 +88,6 @@ class PendingChanges {
  private:
   using Node = Found::Node;
   using Entry = Found::Entry;
-  struct PathHash {
-    using is_transparent = void;
-    size_t operator()(std::string_view path) const { return hash_bytes(0, path); }
-  };
   struct Change {
     Zxid zxid;
     Entry* entry;
@@ -99,6 +97,15 @@ class PendingChanges {
     bool is_new;  // the overlay did not have it
     Node before;
   };
+
+  struct Closed {
+    Zxid zxid;
+    SessionId session;
+  };
+  bool is_closed(SessionId session) const;
+  // Is it gone with its session, though the tree still has it?
+  bool is_gone_with_session(NodeId node) const;
+  void take_children(NodeId parent, int32_t count);
 
   // The node to be changed now: brought into the overlay, its former value kept for roll_back.
   Entry& touch(std::string_view path, const Found& found);
@@ -113,12 +120,16 @@ class PendingChanges {
   const Database& database_;
   const bool digest_enabled_;
   const bool extended_types_;
-  std::unordered_map<std::string, Node, PathHash, std::equal_to<>> nodes_;
+  std::unordered_map<std::string, Node, TextHash, std::equal_to<>> nodes_;
   std::deque<Change> changes_;  // ascending zxids; one for each node of a transaction
   // Ephemerals that were created while pending; those of the tree are in the tree's own list.
-  std::unordered_map<SessionId, std::unordered_set<const Entry*>> created_ephemerals_;
+  std::unordered_map<SessionId, std::unordered_set<const Entry*>, SessionHash> created_ephemerals_;
 
-  wire::AclPtr last_acl_;
+  // Sessions whose end is pending: their nodes in the tree count as removed, unless the overlay
+  // has another one of that path. Ascending zxids; few, and no session twice.
+  std::deque<Closed> closed_;
+
+  AclPtr last_acl_;
 
   Zxid zxid_;
   std::vector<Undo> undo_;  // of the begun transaction

@@ -26,11 +26,13 @@ struct Preparation {
   std::string over_soft_quota;
   // The path of the change that a hard quota forbids.
   std::string over_hard_quota;
+  // What entries of scheme auth may still add to the transaction (fix_up_acl).
+  size_t acl_growth_left;
 
   // False if a hard quota forbids the change. The path must have been found to be valid.
   bool quota_allows(std::string_view path, int64_t added_nodes, int64_t added_bytes);
 
-  bool allows(const wire::AclPtr& acl, int32_t perms) const {
+  bool allows(const AclPtr& acl, int32_t perms) const {
     return acl == nullptr || acl_allows(options.auth, *acl, perms, ids);
   }
 };

@@ -83,7 +83,8 @@ Prepared prepare_set_data(Preparation& frame, const wire::SetDataRequest& reques
 
 Prepared prepare_set_acl(Preparation& frame, const wire::SetAclRequest& request) {
   if (!path_is_valid(request.path)) return std::unexpected(ErrorCode::kBadArguments);
-  auto acl = fix_up_acl(frame.options.auth, request.acl, request.acl_is_null, frame.ids);
+  auto acl = fix_up_acl(frame.options.auth, request.acl, request.acl_is_null, frame.ids,
+                        frame.acl_growth_left);
   if (!acl) return std::unexpected(ErrorCode::kInvalidAcl);
   PendingChanges& pending = frame.pending;
   const auto node = pending.find(request.path);

@@ -93,7 +93,8 @@ Prepared prepare_create(Preparation& frame, OpCode type, const wire::CreateReque
       request.path.find('\0') != std::string_view::npos) {
     return std::unexpected(ErrorCode::kBadArguments);
   }
-  auto acl = fix_up_acl(frame.options.auth, request.acl, request.acl_is_null, frame.ids);
+  auto acl = fix_up_acl(frame.options.auth, request.acl, request.acl_is_null, frame.ids,
+                        frame.acl_growth_left);
   if (!acl) return std::unexpected(ErrorCode::kInvalidAcl);
 
   PendingChanges& pending = frame.pending;

@@ -53,10 +53,7 @@ Prepared prepare_reconfig(const Preparation& frame, std::string_view body) {
 
 Prepared prepare_close_session(Preparation& frame) {
   wire::CloseSessionTxn txn;
-  txn.paths_to_delete = frame.pending.ephemerals(frame.session);
-  for (const std::string& path : txn.paths_to_delete) {
-    frame.pending.remove(path, frame.pending.find(path), frame.pending.find(parent_path(path)));
-  }
+  txn.paths_to_delete = frame.pending.close_session(frame.session);
   if (!frame.options.close_session_txn) {
     txn.paths_to_delete.clear();
     txn.has_paths = false;
@@ -100,7 +97,7 @@ TxnPreparer::~TxnPreparer() = default;
 
 Prepared TxnPreparer::Pending::prepare_body(Preparation& frame, OpCode type,
                                             std::string_view body) {
-  wire::Reader in(body);
+  wire::Reader in(body, INT32_MAX);  // jute.maxbuffer bounds the frame it came in
   switch (type) {
     case OpCode::kCreate:
     case OpCode::kCreate2:
@@ -152,7 +149,8 @@ wire::Txn TxnPreparer::prepare(const WriteRequest& request, Zxid zxid, int64_t t
                     zxid,
                     time_ms,
                     {},
-                    {}};
+                    {},
+                    all.options.auth.acl_growth_max};
   Prepared body = all.prepare_body(frame, request.type, request.body);
   if (!frame.over_hard_quota.empty()) all.over_hard_quota = std::move(frame.over_hard_quota);
   if (!body) return error_txn(request, body.error(), zxid, time_ms);

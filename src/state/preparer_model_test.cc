@@ -114,7 +114,7 @@ std::map<std::string, ModelNode> nodes_of(const Tree& tree, NodeId node = kRoot)
   const wire::StatPersisted& stat = tree.stored(node);
   std::map<std::string, ModelNode> nodes;
   nodes[tree.path(node)] = ModelNode{std::string(tree.data(node).value_or("")),
-                                     *tree.acl(node),
+                                     tree.acl(node)->list(),
                                      stat.ephemeral_owner,
                                      stat.czxid,
                                      stat.mzxid,

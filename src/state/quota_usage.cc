@@ -104,10 +104,10 @@ void QuotaUsage::count_subtree(Tree& tree, std::string_view path) {
   const NodeId stats = stats_node(tree, path);
   if (stats == kNoNode) return;
   Usage usage{0, 0};
-  const NodeId top = tree.find(path);
-  for (NodeId at = top; at != kNoNode; at = tree.next_in_subtree(top, at)) {
-    ++usage.count;
-    usage.bytes += static_cast<int64_t>(tree.data(at).value_or(std::string_view{}).size());
+  if (const NodeId top = tree.find(path); top != kNoNode) {
+    usage.count = 1 + static_cast<int64_t>(tree.descendant_count(top));
+    usage.bytes = static_cast<int64_t>(tree.data(top).value_or(std::string_view{}).size() +
+                                       tree.descendant_bytes(top));
   }
   tree.set_local_data(stats, to_text(usage));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mark.h"
 #include "state/paths.h"
 
 namespace zooid::state {
@@ -20,7 +21,7 @@ Readable find_readable(const ReadScope& scope, std::string_view path, int32_t pe
   const Tree& tree = scope.database.tree();
   const NodeId node = tree.find(path);
   if (node == kNoNode) return {ErrorCode::kNoNode};
-  const wire::AclPtr& acl = tree.acl(node);
+  const AclPtr& acl = tree.acl(node);
   if (acl != nullptr && !acl_allows(scope.auth, *acl, perms, scope.ids)) {
     return {ErrorCode::kNoAuth};
   }
@@ -121,11 +122,11 @@ ErrorCode read_acl(const ReadScope& scope, std::string_view path, std::string& o
   if (found.err != ErrorCode::kOk) return found.err;
   const Tree& tree = scope.database.tree();
   wire::Writer writer(out);
-  const wire::AclList& acl = *tree.acl(found.node);
+  const StoredAcl& acl = *tree.acl(found.node);
   if (acl_allows(scope.auth, acl, wire::kPermAdmin, scope.ids)) {
-    write(writer, acl);
+    write(writer, acl.list());
   } else {
-    write(writer, with_hidden_digests(acl));
+    write(writer, with_hidden_digests(acl.list()));
   }
   write(writer, tree.stat(found.node));
   return ErrorCode::kOk;
@@ -145,13 +146,13 @@ ErrorCode read_children(const ReadScope& scope, std::string_view path, bool with
 
 ErrorCode read_ephemerals(const ReadScope& scope, SessionId session, std::string_view prefix,
                           std::string& out) {
-  std::vector<std::string> paths = scope.database.tree().ephemerals(session);
+  const Tree& tree = scope.database.tree();
+  std::vector<NodeId> nodes = tree.ephemeral_nodes(session);
   if (!means_all(prefix)) {
-    std::erase_if(paths, [&](const std::string& path) { return !path.starts_with(prefix); });
+    std::erase_if(nodes, [&](NodeId node) { return !tree.path(node).starts_with(prefix); });
   }
-  wire::Writer writer(out);
-  writer.i32(static_cast<int32_t>(paths.size()));
-  for (const std::string& path : paths) writer.buffer(path);
+  wire::Writer(out).i32(static_cast<int32_t>(nodes.size()));
+  for (const NodeId node : nodes) tree.write_path(out, node);
   return ErrorCode::kOk;
 }
 
@@ -169,6 +170,11 @@ ErrorCode read_multi_reads(const ReadScope& scope, std::string_view body, std::s
   wire::Reader reader(body);
   std::vector<wire::SubRequest> requests;
   if (!read_multi(reader, true, requests)) return ErrorCode::kMarshallingError;
+  if (requests.size() > kMultiReadsMax) {
+    MARK("reads.too_many_in_one");
+    return ErrorCode::kMarshallingError;
+  }
+  const size_t begin = out.size();
   // ZooKeeper drops the watch bytes of a multiRead: nothing is left behind.
   watched.clear();
   wire::Writer writer(out);
@@ -178,6 +184,13 @@ ErrorCode read_multi_reads(const ReadScope& scope, std::string_view body, std::s
     if (found.err != ErrorCode::kOk) {
       write_multi_error(writer, found.err);
       continue;
+    }
+    const auto data = scope.database.tree().data(found.node);
+    const size_t data_bytes = request.type == OpCode::kGetData && data ? data->size() : 0;
+    if (out.size() - begin + data_bytes > kMultiReadBytesMax) {
+      MARK("reads.too_much_in_one");
+      out.resize(begin);
+      return ErrorCode::kMarshallingError;
     }
     write_multi_header(writer, request.type);
     if (request.type == OpCode::kGetChildren) {

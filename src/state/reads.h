@@ -29,9 +29,14 @@ wire::ErrorCode read_ephemerals(const ReadScope& scope, SessionId session, std::
                                 std::string& out);
 wire::ErrorCode read_all_children_number(const ReadScope& scope, std::string_view path,
                                          std::string& out);
+// A multiRead may ask for so much that no client takes the answer, and a small request would have a
+// large one made: beyond these it is refused as unreadable. (ZooKeeper has no bound; its clients
+// take answers up to their jute.maxbuffer, 1 MiB unless set.)
+inline constexpr size_t kMultiReadBytesMax = 16u << 20;  // and the last one's list of children
+inline constexpr size_t kMultiReadsMax = 10'000;
 // multiRead: each read for itself. `watched` gets (is_child_watch, path) of those to be watched:
 // none, since ZooKeeper ignores the watch bytes of a multiRead. Returns kMarshallingError for an
-// unreadable body.
+// unreadable body, and beyond the bounds above.
 wire::ErrorCode read_multi_reads(const ReadScope& scope, std::string_view body, std::string& out,
                                  std::vector<std::pair<bool, std::string>>& watched);
 // whoAmI.

@@ -221,6 +221,35 @@ TEST_F(Reads, multi_read_runs_each_for_itself_and_leaves_no_watch) {
             ErrorCode::kMarshallingError);
 }
 
+TEST_F(Reads, a_multi_read_that_asks_for_too_much_is_refused) {
+  create("/large", std::string(1 << 20, 'x'));
+  const auto read_times = [&](size_t times) {
+    std::vector<wire::SubRequest> requests(
+        times, {OpCode::kGetData, wire::PathWatchRequest{"/large", false}});
+    std::string request;
+    wire::Writer out(request);
+    wire::write_multi(out, requests);
+    std::vector<std::pair<bool, std::string>> watched;
+    return run([&](auto& reply) { return read_multi_reads(scope(), request, reply, watched); });
+  };
+  EXPECT_EQ(read_times(15), ErrorCode::kOk);
+  EXPECT_GT(body_.size(), size_t{15} << 20);
+  EXPECT_EQ(read_times(16), ErrorCode::kMarshallingError);
+}
+
+TEST_F(Reads, a_multi_read_of_too_many_is_refused) {
+  const auto read_times = [&](size_t times) {
+    std::string request;
+    wire::Writer out(request);
+    wire::write_multi(out, std::vector<wire::SubRequest>(
+                               times, {OpCode::kGetData, wire::PathWatchRequest{"/no", false}}));
+    std::vector<std::pair<bool, std::string>> watched;
+    return run([&](auto& reply) { return read_multi_reads(scope(), request, reply, watched); });
+  };
+  EXPECT_EQ(read_times(kMultiReadsMax), ErrorCode::kOk);
+  EXPECT_EQ(read_times(kMultiReadsMax + 1), ErrorCode::kMarshallingError);
+}
+
 TEST_F(Reads, who_am_i_shows_users) {
   write_who_am_i({{"super", ""}, {"ip", "::1"}, {"digest", "a:b"}}, body_);
   wire::Reader in(body_);

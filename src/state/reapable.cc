@@ -3,25 +3,37 @@
 #include "base/planted_bug.h"
 
 namespace zooid::state {
+namespace {
+
+bool is_due_container(const wire::StatPersisted& stat, std::optional<int64_t> wall_ms,
+                      int64_t never_used_ms) {
+  // The counter of a container that never had a child is still 0.
+  if (stat.cversion > 0 || is_planted(PlantedBug::kUnusedContainerReaped)) return true;
+  return never_used_ms != 0 && wall_ms.has_value() && *wall_ms - stat.mtime > never_used_ms;
+}
+
+bool is_due_ttl_node(const wire::StatPersisted& stat, std::optional<int64_t> wall_ms) {
+  return wall_ms.has_value() && *wall_ms - stat.mtime > ttl_of_owner(stat.ephemeral_owner);
+}
+
+}  // namespace
 
 std::vector<std::string> reapable_nodes(const Tree& tree, std::optional<int64_t> wall_ms,
-                                        int64_t never_used_ms) {
+                                        int64_t never_used_ms, ReapScan& scan, size_t nodes_max) {
   std::vector<std::string> paths;
-  for (const NodeId node : tree.containers()) {
+  for (size_t left = nodes_max; left > 0 && !scan.is_done; --left) {
+    const NodeId node =
+        scan.is_at_ttl_nodes ? tree.next_ttl_node(scan.from) : tree.next_container(scan.from);
+    if (node == kNoNode) {
+      scan = {kNoNode, true, scan.is_at_ttl_nodes};
+      continue;
+    }
+    scan.from = node + 1;
     if (tree.child_count(node) != 0) continue;
     const wire::StatPersisted& stat = tree.stored(node);
-    // The counter of a container that never had a child is still 0.
-    const bool is_too_old =
-        never_used_ms != 0 && wall_ms.has_value() && *wall_ms - stat.mtime > never_used_ms;
-    const bool is_used = stat.cversion > 0 || is_planted(PlantedBug::kUnusedContainerReaped);
-    if (is_used || is_too_old) paths.push_back(tree.path(node));
-  }
-  if (!wall_ms.has_value()) return paths;
-  for (const NodeId node : tree.ttl_nodes()) {
-    const wire::StatPersisted& stat = tree.stored(node);
-    if (tree.child_count(node) == 0 && *wall_ms - stat.mtime > ttl_of_owner(stat.ephemeral_owner)) {
-      paths.push_back(tree.path(node));
-    }
+    const bool is_due = scan.is_at_ttl_nodes ? is_due_ttl_node(stat, wall_ms)
+                                             : is_due_container(stat, wall_ms, never_used_ms);
+    if (is_due) paths.push_back(tree.path(node));
   }
   return paths;
 }

@@ -16,6 +16,12 @@ int64_t mtime_of(const Tree& tree, std::string_view path) {
   return tree.stored(tree.find(path)).mtime;
 }
 
+std::vector<std::string> due_nodes(const Tree& tree, std::optional<int64_t> wall_ms,
+                                   int64_t never_used_ms) {
+  ReapScan scan;
+  return reapable_nodes(tree, wall_ms, never_used_ms, scan, SIZE_MAX);
+}
+
 TEST(Reapable, containers_go_when_their_last_child_has_gone) {
   SmallLeader leader;
   leader.run(create_container_request("/used"));
@@ -23,10 +29,10 @@ TEST(Reapable, containers_go_when_their_last_child_has_gone) {
   leader.run(create_request("/used/child", ""));
   const Tree& tree = leader.database().tree();
   const int64_t later = mtime_of(tree, "/used") + 1'000'000'000;
-  EXPECT_THAT(reapable_nodes(tree, later, 0), IsEmpty());
+  EXPECT_THAT(due_nodes(tree, later, 0), IsEmpty());
   leader.run(delete_request("/used/child"));
-  EXPECT_THAT(reapable_nodes(tree, later, 0), ElementsAre("/used"));
-  EXPECT_THAT(reapable_nodes(tree, std::nullopt, 0), ElementsAre("/used"));
+  EXPECT_THAT(due_nodes(tree, later, 0), ElementsAre("/used"));
+  EXPECT_THAT(due_nodes(tree, std::nullopt, 0), ElementsAre("/used"));
 }
 
 TEST(Reapable, a_container_that_was_never_used_goes_after_its_time_if_there_is_one) {
@@ -34,9 +40,9 @@ TEST(Reapable, a_container_that_was_never_used_goes_after_its_time_if_there_is_o
   leader.run(create_container_request("/c"));
   const Tree& tree = leader.database().tree();
   const int64_t made = mtime_of(tree, "/c");
-  EXPECT_THAT(reapable_nodes(tree, made + 5'000, 5'000), IsEmpty());
-  EXPECT_THAT(reapable_nodes(tree, made + 5'001, 5'000), ElementsAre("/c"));
-  EXPECT_THAT(reapable_nodes(tree, std::nullopt, 5'000), IsEmpty()) << "the clock is doubtful";
+  EXPECT_THAT(due_nodes(tree, made + 5'000, 5'000), IsEmpty());
+  EXPECT_THAT(due_nodes(tree, made + 5'001, 5'000), ElementsAre("/c"));
+  EXPECT_THAT(due_nodes(tree, std::nullopt, 5'000), IsEmpty()) << "the clock is doubtful";
 }
 
 TEST(Reapable, ttl_nodes_go_when_their_data_is_older_than_their_ttl) {
@@ -50,12 +56,39 @@ TEST(Reapable, ttl_nodes_go_when_their_data_is_older_than_their_ttl) {
   leader.run(create_request("/parent/child", ""));
   const Tree& tree = leader.database().tree();
   const int64_t made = mtime_of(tree, "/short");
-  EXPECT_THAT(reapable_nodes(tree, made + 1'000, 0), IsEmpty());
-  EXPECT_THAT(reapable_nodes(tree, made + 1'001, 0), ElementsAre("/short"));
-  EXPECT_THAT(reapable_nodes(tree, std::nullopt, 0), IsEmpty());
+  EXPECT_THAT(due_nodes(tree, made + 1'000, 0), IsEmpty());
+  EXPECT_THAT(due_nodes(tree, made + 1'001, 0), ElementsAre("/short"));
+  EXPECT_THAT(due_nodes(tree, std::nullopt, 0), IsEmpty());
   leader.run(delete_request("/parent/child"));
-  EXPECT_THAT(reapable_nodes(tree, made + 100'000, 0),
+  EXPECT_THAT(due_nodes(tree, made + 100'000, 0),
               UnorderedElementsAre("/short", "/long", "/parent"));
+}
+
+TEST(Reapable, a_look_in_slices_of_one_node_finds_what_one_look_finds) {
+  SmallLeader leader({.extended_types_enabled = true});
+  std::vector<std::string> expected;
+  for (int i = 0; i < 20; ++i) {
+    const std::string container = "/c" + std::to_string(i);
+    leader.run(create_container_request(container));
+    leader.run(create_request(container + "/child", ""));
+    if (i % 2 == 0) leader.run(delete_request(container + "/child"));
+    leader.run(create_request("/t" + std::to_string(i), "", wire::kFlagTtl, kOpen,
+                              wire::OpCode::kCreateTtl, i % 3 == 0 ? 1 : 1'000'000'000));
+  }
+  const Tree& tree = leader.database().tree();
+  const int64_t later = mtime_of(tree, "/t19") + 1'000'000;
+  ReapScan scan;
+  std::vector<std::string> found;
+  size_t slices = 0;
+  while (!scan.is_done) {
+    for (std::string& path : reapable_nodes(tree, later, 0, scan, 1)) {
+      found.push_back(std::move(path));
+    }
+    ++slices;
+  }
+  EXPECT_EQ(found, due_nodes(tree, later, 0));
+  EXPECT_EQ(found.size(), 10u + 7u);
+  EXPECT_EQ(slices, 40u + 2u) << "each node once, and the end of either list";
 }
 
 }  // namespace

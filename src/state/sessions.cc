@@ -101,15 +101,18 @@ void SessionTracker::set_owner(SessionId session, SessionOwner owner) {
   if (it != sessions_.end() && !it->second.closing) it->second.owner = owner;
 }
 
-std::vector<SessionId> SessionTracker::take_expired(int64_t mono_us) {
+std::vector<SessionId> SessionTracker::take_expired(int64_t mono_us, size_t sessions_max) {
   std::vector<SessionId> expired;
   while (!buckets_.empty() && buckets_.begin()->first <= mono_us) {
-    for (const SessionId session : buckets_.begin()->second) {
-      const auto it = sessions_.find(session);
+    std::set<SessionId>& bucket = buckets_.begin()->second;
+    while (!bucket.empty() && expired.size() < sessions_max) {
+      const auto it = sessions_.find(*bucket.begin());
       ASSERT(it != sessions_.end() && !it->second.closing);
       it->second.closing = true;
-      expired.push_back(session);
+      expired.push_back(it->first);
+      bucket.erase(bucket.begin());
     }
+    if (!bucket.empty()) break;
     buckets_.erase(buckets_.begin());
   }
   std::ranges::sort(expired);

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/ids.h"
 #include "base/time.h"
 
@@ -38,8 +39,9 @@ class SessionTracker {
   bool check_owner(SessionId session, SessionOwner owner);
   void set_owner(SessionId session, SessionOwner owner);
 
-  // Sessions whose bucket has passed, marked closing, ordered by id.
-  std::vector<SessionId> take_expired(int64_t mono_us);
+  // Sessions whose bucket has passed, marked closing, ordered by id; at most `sessions_max`, of the
+  // oldest buckets: next_deadline() tells that there are more.
+  std::vector<SessionId> take_expired(int64_t mono_us, size_t sessions_max = SIZE_MAX);
   int64_t next_deadline() const;  // kNever if there is none
   // A pause of the process itself: all deadlines move (rule 18).
   void postpone_all(int64_t by_us);
@@ -58,7 +60,7 @@ class SessionTracker {
   int64_t bucket_for(int64_t mono_us, int32_t timeout_ms) const;
 
   int64_t tick_us_;
-  std::unordered_map<SessionId, Session> sessions_;
+  std::unordered_map<SessionId, Session, SessionHash> sessions_;
   std::map<int64_t, std::set<SessionId>> buckets_;
 };
 

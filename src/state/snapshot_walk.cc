@@ -67,7 +67,7 @@ void SnapshotWalk::Cursor::make_head() {
   out.i32(static_cast<int32_t>(acls.size()));
   for (const auto& [key, acl] : acls) {
     out.i64(key);
-    wire::write(out, *acl);
+    wire::write(out, acl->list());
   }
   at.acl_key_end = tree.acls.next_key();
 }

@@ -85,7 +85,7 @@ inline std::vector<std::string> dump(const Tree& tree) {
     to_visit.pop_back();
     lines.push_back(fmt::format("{} data={} stat={} acl={}children={}", tree.path(node),
                                 to_text(tree.data(node)), to_text(tree.stored(node)),
-                                to_text(*tree.acl(node)), tree.child_count(node)));
+                                to_text(tree.acl(node)->list()), tree.child_count(node)));
     for (NodeId child = tree.first_child(node); child != kNoNode;
          child = tree.next_sibling(child)) {
       to_visit.push_back(child);

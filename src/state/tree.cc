@@ -74,6 +74,13 @@ std::string Tree::path(NodeId node) const {
   return path;
 }
 
+void Tree::write_path(std::string& out, NodeId node) const {
+  wire::Writer writer(out);
+  if (node == kRoot) return writer.buffer("/");
+  writer.i32(static_cast<int32_t>(store_->path_size(node)));
+  store_->append_path(out, node);
+}
+
 std::string_view Tree::name(NodeId node) const {
   return store_->node(node).name();
 }
@@ -105,7 +112,7 @@ wire::Stat Tree::stat(NodeId id) const {
   return stat;
 }
 
-const wire::AclPtr& Tree::acl(NodeId node) const {
+const AclPtr& Tree::acl(NodeId node) const {
   return store_->acls.acl(store_->node(node).acl);
 }
 int64_t Tree::acl_key(NodeId node) const {
@@ -130,12 +137,7 @@ NodeId Tree::next_in_subtree(NodeId top, NodeId at) const {
 void Tree::write_children(std::string& out, NodeId id) const {
   const Node& node = store_->node(id);
   const bool is_long = node.child_count >= ChildrenCache::kChildrenMin;
-  if (is_long) {
-    if (const ChildrenCache::List kept = store_->children_cache.find(id)) {
-      out.append(*kept);
-      return;
-    }
-  }
+  if (is_long && store_->children_cache.append_to(out, id)) return;
   const size_t begin = out.size();
   wire::Writer writer(out);
   writer.i32(node.child_count);
@@ -143,7 +145,7 @@ void Tree::write_children(std::string& out, NodeId id) const {
     writer.buffer(store_->node(child).name());
   }
   if (is_long) {
-    store_->children_cache.put(id, std::make_shared<const std::string>(out, begin));
+    store_->children_cache.put(id, std::string_view(out).substr(begin));
   }
 }
 
@@ -167,9 +169,10 @@ NodeId Tree::create(NodeId parent, std::string_view name, const wire::NullableVi
   store.index.insert(node.hash, id, [&](NodeId other) { return store.node(other).hash; });
   store.list_by_kind(id, stat.ephemeral_owner);
   store.set_digest(node, store.full_digest(id));
-  store.data_size += store.path_size(id) + node.data_length();
-  if (store.node(parent).child_count >= ChildrenCache::kChildrenMin) {
-    store.children_cache.erase(parent);
+  store.data_size += store.path_size(id);
+  store.add_data_bytes(id, node.data_length());
+  if (store.node(parent).child_count > ChildrenCache::kChildrenMin) {
+    store.children_cache.on_added(parent, name);
   }
   ASSERT(store.index.size() + 1 == store.count);
   return id;
@@ -187,18 +190,22 @@ void Tree::remove(NodeId id) {
     }
     walk->former_acl_keys.erase(id);
   }
-  store.data_size -= store.path_size(id) + node.data_length();
+  ASSERT(store.nodes_below(id) == 0 && store.bytes_below(id) == 0);
+  store.data_size -= store.path_size(id);
+  store.add_data_bytes(id, -int64_t{node.data_length()});
   store.set_digest(node, 0);
   store.unlist_by_kind(id, node.stat.ephemeral_owner);
   store.index.erase(node.hash, id);
   const NodeId parent = node.parent;
+  // A list that is no longer long is forgotten: so none is there when it grows again.
+  if (store.node(parent).child_count > ChildrenCache::kChildrenMin) {
+    store.children_cache.on_removed(parent, node.name());
+  } else if (store.node(parent).child_count == ChildrenCache::kChildrenMin) {
+    store.children_cache.erase(parent);
+  }
   store.unlink(id);
   store.acls.drop_reference(node.acl);
   store.release(id);
-  // One child fewer: a list just above the threshold may have been kept, too.
-  if (store.node(parent).child_count + 1 >= ChildrenCache::kChildrenMin) {
-    store.children_cache.erase(parent);
-  }
   ASSERT(store.index.size() + 1 == store.count);
 }
 
@@ -207,9 +214,9 @@ void Tree::set_data(NodeId id, const wire::NullableView& data, const wire::StatP
   Store& store = *store_;
   Node& node = store.node(id);
   ASSERT(node.stat.ephemeral_owner == stat.ephemeral_owner || id == kRoot);
-  store.data_size -= node.data_length();
+  const int64_t bytes_before = node.data_length();
   store.replace_data(node, data);
-  store.data_size += node.data_length();
+  store.add_data_bytes(id, node.data_length() - bytes_before);
   node.stat = stat;
   if (store.digest_enabled) store.set_digest(node, store.full_digest(id));
 }
@@ -246,9 +253,9 @@ void Tree::set_local_data(NodeId id, std::string_view data) {
   Store& store = *store_;
   Node& node = store.node(id);
   ASSERT((node.data_bits & Node::kOutsideDigest) != 0);
-  store.data_size -= node.data_length();
+  const int64_t bytes_before = node.data_length();
   store.replace_data(node, data);
-  store.data_size += node.data_length();
+  store.add_data_bytes(id, node.data_length() - bytes_before);
 }
 
 int64_t Tree::intern_acl(const wire::AclList& acl) {
@@ -257,7 +264,7 @@ int64_t Tree::intern_acl(const wire::AclList& acl) {
 void Tree::restore_acl(int64_t key, const wire::AclList& acl) {
   store_->acls.restore(key, acl);
 }
-const wire::AclPtr& Tree::acl_of_key(int64_t key) const {
+const AclPtr& Tree::acl_of_key(int64_t key) const {
   return store_->acls.acl(store_->acls.slot(key));
 }
 bool Tree::has_acl_key(int64_t key) const {
@@ -267,12 +274,15 @@ void Tree::drop_unused_acls() {
   store_->acls.drop_unreferenced();
 }
 
+std::vector<NodeId> Tree::ephemeral_nodes(SessionId session) const {
+  const auto owned = store_->ephemerals.find(session);
+  if (owned == store_->ephemerals.end()) return {};
+  return {owned->second.begin(), owned->second.end()};
+}
+
 std::vector<std::string> Tree::ephemerals(SessionId session) const {
   std::vector<std::string> paths;
-  const auto owned = store_->ephemerals.find(session);
-  if (owned == store_->ephemerals.end()) return paths;
-  paths.reserve(owned->second.size());
-  for (NodeId node : owned->second) paths.push_back(path(node));
+  for (const NodeId node : ephemeral_nodes(session)) paths.push_back(path(node));
   std::sort(paths.begin(), paths.end());
   return paths;
 }
@@ -291,24 +301,18 @@ size_t Tree::ephemeral_count() const {
 
 namespace {
 
-std::vector<NodeId> sorted_by_path(const Tree& tree, const std::set<NodeId>& nodes) {
-  std::vector<std::pair<std::string, NodeId>> by_path;
-  by_path.reserve(nodes.size());
-  for (NodeId node : nodes) by_path.emplace_back(tree.path(node), node);
-  std::sort(by_path.begin(), by_path.end());
-  std::vector<NodeId> result;
-  result.reserve(by_path.size());
-  for (const auto& [path, node] : by_path) result.push_back(node);
-  return result;
+NodeId first_from(const std::set<NodeId>& nodes, NodeId from) {
+  const auto at = nodes.lower_bound(from);
+  return at == nodes.end() ? kNoNode : *at;
 }
 
 }  // namespace
 
-std::vector<NodeId> Tree::containers() const {
-  return sorted_by_path(*this, store_->containers);
+NodeId Tree::next_container(NodeId from) const {
+  return first_from(store_->containers, from);
 }
-std::vector<NodeId> Tree::ttl_nodes() const {
-  return sorted_by_path(*this, store_->ttl_nodes);
+NodeId Tree::next_ttl_node(NodeId from) const {
+  return first_from(store_->ttl_nodes, from);
 }
 
 // ZooKeeper keeps the root under two names and counts both.
@@ -319,21 +323,11 @@ uint64_t Tree::data_size() const {
   return store_->data_size;
 }
 
-uint64_t Tree::descendant_count(NodeId top) const {
-  if (top == kRoot) return store_->count - 1;
-  const Store& store = *store_;
-  uint64_t count = 0;
-  NodeId at = store.node(top).first_child;
-  while (at != kNoNode && at != top) {
-    ++count;
-    if (store.node(at).first_child != kNoNode) {
-      at = store.node(at).first_child;
-      continue;
-    }
-    while (at != top && store.node(at).next == kNoNode) at = store.node(at).parent;
-    if (at != top) at = store.node(at).next;
-  }
-  return count;
+uint64_t Tree::descendant_count(NodeId node) const {
+  return store_->nodes_below(node);
+}
+uint64_t Tree::descendant_bytes(NodeId node) const {
+  return store_->bytes_below(node);
 }
 
 uint64_t Tree::digest() const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "state/digest.h"
+#include "state/stored_acl.h"
 #include "wire/records.h"
 
 namespace zooid::state {
@@ -43,12 +44,13 @@ class Tree {
   NodeId find(std::string_view path) const;
   NodeId find_child(NodeId parent, std::string_view name) const;
   NodeId parent(NodeId node) const;
-  std::string path(NodeId node) const;  // "/" for the root
+  std::string path(NodeId node) const;                   // "/" for the root
+  void write_path(std::string& out, NodeId node) const;  // appended as a jute string
   std::string_view name(NodeId node) const;
   wire::NullableView data(NodeId node) const;  // valid until the node is changed
   const wire::StatPersisted& stored(NodeId node) const;
   wire::Stat stat(NodeId node) const;  // as a client sees it
-  const wire::AclPtr& acl(NodeId node) const;
+  const AclPtr& acl(NodeId node) const;
   int64_t acl_key(NodeId node) const;  // key in the ACL map, -1 for the unset world:anyone
   int32_t child_count(NodeId node) const;
   NodeId first_child(NodeId node) const;
@@ -74,21 +76,24 @@ class Tree {
   // The ACL map: equal lists have one key; keys grow and are not reused while a walk lives.
   int64_t intern_acl(const wire::AclList& acl);
   void restore_acl(int64_t key, const wire::AclList& acl);  // from a snapshot
-  const wire::AclPtr& acl_of_key(int64_t key) const;        // -1: world:anyone, all
+  const AclPtr& acl_of_key(int64_t key) const;              // -1: world:anyone, all
   bool has_acl_key(int64_t key) const;
   void drop_unused_acls();
 
-  // Paths of the ephemeral nodes of a session, sorted by path.
+  // The ephemeral nodes of a session, in the order of their numbers.
+  std::vector<NodeId> ephemeral_nodes(SessionId session) const;
+  // Their paths, sorted.
   std::vector<std::string> ephemerals(SessionId session) const;
   std::vector<SessionId> ephemeral_owners() const;  // sorted
   size_t ephemeral_count() const;
-  // All container (or TTL) nodes, sorted by path: for the reaper.
-  std::vector<NodeId> containers() const;
-  std::vector<NodeId> ttl_nodes() const;
+  // The first container (or TTL) node whose number is not below `from`; kNoNode behind the last.
+  NodeId next_container(NodeId from) const;
+  NodeId next_ttl_node(NodeId from) const;
 
   size_t node_count() const;   // as zk_znode_count: all nodes, the root twice ("" and "/")
   uint64_t data_size() const;  // as zk_approximate_data_size: paths and data
   uint64_t descendant_count(NodeId node) const;
+  uint64_t descendant_bytes(NodeId node) const;  // of data
   uint64_t digest() const;
   uint64_t digest(NodeId node) const;  // the part of one node; 0 below /zookeeper/
   // Is any snapshot walk under way?

@@ -68,6 +68,7 @@ void Tree::Store::link(NodeId parent, NodeId id) {
     first.previous = id;
   }
   ++above.child_count;
+  for (NodeId at = parent; at != kNoNode; at = node(at).parent) ++nodes_below(at);
 }
 
 void Tree::Store::unlink(NodeId id) {
@@ -75,6 +76,10 @@ void Tree::Store::unlink(NodeId id) {
   Node& above = node(child.parent);
   ASSERT(above.child_count > 0);
   --above.child_count;
+  for (NodeId at = child.parent; at != kNoNode; at = node(at).parent) {
+    ASSERT(nodes_below(at) > 0);
+    --nodes_below(at);
+  }
   if (above.first_child == id) {
     above.first_child = child.next;
     if (child.next != kNoNode) node(child.next).previous = child.previous;
@@ -125,6 +130,14 @@ void Tree::Store::replace_data(Node& node, const wire::NullableView& data) {
   node.data_bits = (node.data_bits & Node::kOutsideDigest) |
                    (data ? static_cast<uint32_t>(bytes) : Node::kNullData);
   ASSERT(node.data_length() == bytes);
+}
+
+void Tree::Store::add_data_bytes(NodeId id, int64_t bytes) {
+  if (bytes == 0) return;
+  data_size += static_cast<uint64_t>(bytes);  // may be negative: wraps around and back
+  for (NodeId at = node(id).parent; at != kNoNode; at = node(at).parent) {
+    bytes_below(at) += static_cast<uint64_t>(bytes);
+  }
 }
 
 void Tree::Store::set_digest(Node& node, uint32_t value) {

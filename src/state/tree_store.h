@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "state/acl_map.h"
 #include "state/children_cache.h"
-#include "state/hash.h"
 #include "state/node_index.h"
 #include "state/tree.h"
 
@@ -71,6 +71,10 @@ struct Tree::Store {
   static constexpr uint32_t kChunkNodes = 512;  // 64 KiB
   struct Chunk {
     Node nodes[kChunkNodes];
+    // How many nodes are below each, and bytes of data in them. Beside the nodes, which have no
+    // room left: only what creates, deletes or changes sizes looks here, and who asks for the sum.
+    uint32_t nodes_below[kChunkNodes] = {};
+    uint64_t bytes_below[kChunkNodes] = {};
   };
 
   Store(bool extended_types, bool digest_enabled);
@@ -79,12 +83,21 @@ struct Tree::Store {
   Node& node(NodeId id) { return chunks[id / kChunkNodes]->nodes[id % kChunkNodes]; }
   const Node& node(NodeId id) const { return chunks[id / kChunkNodes]->nodes[id % kChunkNodes]; }
 
+  uint32_t& nodes_below(NodeId id) {
+    return chunks[id / kChunkNodes]->nodes_below[id % kChunkNodes];
+  }
+  uint64_t& bytes_below(NodeId id) {
+    return chunks[id / kChunkNodes]->bytes_below[id % kChunkNodes];
+  }
+
   NodeId allocate();
   void release(NodeId id);
   void link(NodeId parent, NodeId id);
   void unlink(NodeId id);
   void set_name_and_data(Node& node, std::string_view name, const wire::NullableView& data);
   void replace_data(Node& node, const wire::NullableView& data);
+  // The data of `id` are so many bytes longer: data_size and what is below the nodes above follow.
+  void add_data_bytes(NodeId id, int64_t bytes);
   void set_digest(Node& node, uint32_t value);
   uint32_t full_digest(NodeId id);
   void append_path(std::string& out, NodeId id) const;  // "" for the root
@@ -95,7 +108,7 @@ struct Tree::Store {
   NodeId after_subtree(NodeId id) const;
 
   static uint32_t hash_of(NodeId parent, std::string_view name) {
-    return static_cast<uint32_t>(hash_bytes(parent, name) >> 32);
+    return static_cast<uint32_t>(keyed_hash(parent, name) >> 32);
   }
 
   const bool extended_types;
@@ -106,7 +119,7 @@ struct Tree::Store {
   size_t count = 0;
   NodeIndex index;
   AclMap acls;
-  std::unordered_map<SessionId, std::set<NodeId>> ephemerals;
+  std::unordered_map<SessionId, std::set<NodeId>, SessionHash> ephemerals;
   size_t ephemeral_count = 0;
   std::set<NodeId> containers;
   std::set<NodeId> ttl_nodes;

@@ -189,8 +189,11 @@ TEST(Tree, ephemerals_containers_and_ttl_nodes_are_listed_by_path) {
   tree.create(z, "e", "", -1, stat_of(1, 7));
   tree.create(a, "e", "", -1, stat_of(1, 7));
   tree.create(a, "f", "", -1, stat_of(1, -3));
-  EXPECT_EQ(tree.containers(), (std::vector<NodeId>{a, z}));
-  EXPECT_EQ(tree.ttl_nodes(), (std::vector<NodeId>{t}));
+  EXPECT_EQ(tree.next_container(kNoNode), std::min(a, z));
+  EXPECT_EQ(tree.next_container(std::min(a, z) + 1), std::max(a, z));
+  EXPECT_EQ(tree.next_container(std::max(a, z) + 1), kNoNode);
+  EXPECT_EQ(tree.next_ttl_node(kNoNode), t);
+  EXPECT_EQ(tree.next_ttl_node(t + 1), kNoNode);
   EXPECT_EQ(tree.ephemerals(SessionId{7}), (std::vector<std::string>{"/a/e", "/z/e"}));
   EXPECT_EQ(tree.ephemeral_owners(), (std::vector<SessionId>{SessionId{-3}, SessionId{7}}));
   EXPECT_EQ(tree.ephemeral_count(), 3u);
@@ -206,7 +209,7 @@ TEST(Tree, equal_acls_share_a_key_that_is_never_given_again) {
   EXPECT_EQ(tree.intern_acl(test::kReadOnly), key);
   EXPECT_EQ(tree.intern_acl(test::kOpen), 2);  // what clients send is not the unset ACL
   const NodeId node = tree.create(kRoot, "a", "", key, stat_of(1));
-  EXPECT_EQ(*tree.acl(node), test::kReadOnly);
+  EXPECT_EQ(tree.acl(node)->list(), test::kReadOnly);
   tree.set_acl(node, 2, stat_of(1));
   EXPECT_FALSE(tree.has_acl_key(key));
   EXPECT_EQ(tree.intern_acl(test::kReadOnly), 3);
@@ -215,7 +218,7 @@ TEST(Tree, equal_acls_share_a_key_that_is_never_given_again) {
   tree.restore_acl(9, test::kOpen);
   EXPECT_EQ(tree.intern_acl(test::kOpen), 9);
   EXPECT_EQ(tree.intern_acl({}), 10);
-  EXPECT_EQ(*tree.acl_of_key(-1), test::kOpen);
+  EXPECT_EQ(tree.acl_of_key(-1)->list(), test::kOpen);
 }
 
 TEST(Tree, nodes_below_zookeeper_are_not_in_the_digest) {
@@ -271,7 +274,7 @@ void expect_equal(const Tree& tree, const Model& model) {
     ASSERT_EQ(tree.path(node), path);
     ASSERT_EQ(tree.data(node), entry.data) << path;
     ASSERT_EQ(tree.stored(node), entry.stat) << path;
-    ASSERT_EQ(*tree.acl(node), entry.acl) << path;
+    ASSERT_EQ(tree.acl(node)->list(), entry.acl) << path;
     ASSERT_EQ(children(tree, node), entry.children) << path;
     ASSERT_EQ(tree.child_count(node), static_cast<int32_t>(entry.children.size()));
     data_size += path.size() + (entry.data ? entry.data->size() : 0);
@@ -356,8 +359,13 @@ TEST(Tree, random_changes_agree_with_a_simple_model) {
     }
     uint64_t below = 0;
     for (const auto& [path, entry] : model.nodes) below += path.starts_with("/1/") ? 1 : 0;
+    uint64_t bytes_below = 0;
+    for (const auto& [path, entry] : model.nodes) {
+      if (path.starts_with("/1/") && entry.data) bytes_below += entry.data->size();
+    }
     if (tree.find("/1") != kNoNode) {
       EXPECT_EQ(tree.descendant_count(tree.find("/1")), below);
+      EXPECT_EQ(tree.descendant_bytes(tree.find("/1")), bytes_below);
     }
   }
 }

@@ -9,8 +9,9 @@
 #include <array>
 
 #include "base/assert.h"
+#include "base/hash.h"
+#include "base/mark.h"
 #include "base/planted_bug.h"
-#include "state/hash.h"
 #include "state/id_index.h"
 #include "state/paths.h"
 #include "state/pool.h"
@@ -70,15 +71,18 @@ static_assert(sizeof(Path) == 24);
 struct Watcher {
   uint32_t first = kNone;
   uint32_t in_data_table = 0;
-  uint64_t delivered_at = 0;  // the last look-up that found it
+  uint64_t delivered_at = 0;  // the last look-up that found it; kGone: it hears nothing any more
 };
+// Later than any look-up: who is leaving counts as told already.
+constexpr uint64_t kGone = UINT64_MAX;
+// A watcher's watches that are freed at once when it goes.
+constexpr size_t kFreedAtOnce = 1'000;
 
 uint32_t hash_of(std::string_view path) {
-  return static_cast<uint32_t>(hash_bytes(0, path));
+  return static_cast<uint32_t>(keyed_hash(path));
 }
 uint32_t hash_of(uint32_t path, WatcherId watcher) {
-  const uint64_t hash = mix_hash(path + 1, watcher);
-  return static_cast<uint32_t>(mix_hash(hash, hash >> 32) >> 16);
+  return static_cast<uint32_t>(keyed_hash(path, uint64_t{watcher}));
 }
 
 }  // namespace
@@ -93,7 +97,8 @@ struct WatchTable::Tables {
   size_t data_watches = 0, child_watches = 0;  // records of each table
   size_t data_paths = 0, data_watchers = 0;    // with a record of the data table
   uint64_t look_ups = 0;
-  std::vector<WatcherId> found;  // of the look-up under way; kept for its memory
+  std::vector<WatcherId> leaving;  // with watches that are not freed yet
+  std::vector<WatcherId> found;    // of the look-up under way; kept for its memory
 
   uint32_t find_path(std::string_view path) const {
     return path_index.find(hash_of(path), [&](uint32_t id) { return paths[id].view() == path; });
@@ -113,6 +118,10 @@ struct WatchTable::Tables {
   void unlink(uint32_t id);
   void set_bits(uint32_t id, uint8_t bits);
   void set_bits_or_unlink(uint32_t id, uint8_t bits);
+
+  // Frees up to `watches_max` of its watches; how many more could have been freed. 0: it may have
+  // some left.
+  size_t free_watches(WatcherId watcher, size_t watches_max);
 
   void begin_look_up() {
     ++look_ups;
@@ -205,6 +214,19 @@ void WatchTable::Tables::set_bits_or_unlink(uint32_t id, uint8_t bits) {
   if (bits == 0) unlink(id);
 }
 
+size_t WatchTable::Tables::free_watches(WatcherId watcher, size_t watches_max) {
+  for (; watches_max > 0; --watches_max) {
+    const uint32_t first = watchers[watcher].first;
+    if (first == kNone) {
+      ASSERT(watchers[watcher].in_data_table == 0);
+      watchers[watcher] = Watcher{};
+      break;
+    }
+    set_bits_or_unlink(first, 0);
+  }
+  return watches_max;
+}
+
 // Adds the watchers of exactly this path that stand in the table, except those that a look-up after
 // `not_again_since` found already, and uses up their one-shot watches in either case.
 void WatchTable::Tables::collect(std::string_view path, uint8_t table, uint8_t one_shot,
@@ -217,7 +239,7 @@ void WatchTable::Tables::collect(std::string_view path, uint8_t table, uint8_t o
     if ((watch.bits & table) != 0) {
       Watcher& watcher = watchers[watch.watcher];
       if (watcher.delivered_at <= not_again_since) found.push_back(watch.watcher);
-      watcher.delivered_at = look_ups;
+      if (watcher.delivered_at != kGone) watcher.delivered_at = look_ups;
       uint8_t used_up = one_shot;
       if (is_planted(PlantedBug::kPersistentFiresOnce)) used_up |= kPersistentBit | kRecursiveBit;
       set_bits_or_unlink(id, watch.bits & static_cast<uint8_t>(~used_up));
@@ -234,7 +256,7 @@ void WatchTable::Tables::collect_recursive_above(std::string_view path) {
     for (uint32_t id = paths[path_id].first; id != kNone; id = watches[id].next_of_path) {
       const Watch& watch = watches[id];
       Watcher& watcher = watchers[watch.watcher];
-      if ((watch.bits & kRecursiveBit) == 0 || watcher.delivered_at == look_ups) continue;
+      if ((watch.bits & kRecursiveBit) == 0 || watcher.delivered_at >= look_ups) continue;
       watcher.delivered_at = look_ups;
       found.push_back(watch.watcher);
     }
@@ -280,17 +302,35 @@ bool WatchTable::remove(WatchSelector selector, std::string_view path, WatcherId
 void WatchTable::remove_watcher(WatcherId watcher) {
   Tables& tables = *tables_;
   if (watcher >= tables.watchers.size()) return;
-  while (tables.watchers[watcher].first != kNone) {
-    tables.set_bits_or_unlink(tables.watchers[watcher].first, 0);
+  ASSERT(!is_leaving(watcher));
+  if (tables.free_watches(watcher, kFreedAtOnce) > 0) return;
+  MARK("watches.freed_in_slices");
+  tables.watchers[watcher].delivered_at = kGone;
+  tables.leaving.push_back(watcher);
+}
+
+bool WatchTable::is_leaving(WatcherId watcher) const {
+  return watcher < tables_->watchers.size() && tables_->watchers[watcher].delivered_at == kGone;
+}
+bool WatchTable::is_sweeping() const {
+  return !tables_->leaving.empty();
+}
+
+void WatchTable::sweep(size_t watches_max, std::vector<WatcherId>& gone) {
+  Tables& tables = *tables_;
+  while (!tables.leaving.empty()) {
+    const WatcherId watcher = tables.leaving.back();
+    watches_max = tables.free_watches(watcher, watches_max);
+    if (watches_max == 0) return;
+    gone.push_back(watcher);
+    tables.leaving.pop_back();
   }
-  ASSERT(tables.watchers[watcher].in_data_table == 0);
-  tables.watchers[watcher] = Watcher{};
 }
 
 void WatchTable::fire(const Change& change, const Deliver& deliver) {
   Tables& tables = *tables_;
   if (tables.watches.size() == 0) return;
-  const auto tell = [&](wire::EventType type, std::string_view path, const wire::AclPtr& acl) {
+  const auto tell = [&](wire::EventType type, std::string_view path, const AclPtr& acl) {
     for (const WatcherId watcher : tables.found) deliver(watcher, type, path, acl);
   };
   switch (change.kind) {
@@ -332,15 +372,45 @@ size_t WatchTable::watcher_count() const {
   return tables_->data_watchers;
 }
 
-std::vector<std::pair<std::string, WatcherId>> WatchTable::list() const {
-  std::vector<std::pair<std::string, WatcherId>> result;
-  const Pool<Watch>& watches = tables_->watches;
-  for (uint32_t id = 0; id < watches.end(); ++id) {
-    if ((watches[id].bits & kDataTable) == 0) continue;
-    result.emplace_back(tables_->paths[watches[id].path].view(), watches[id].watcher);
+bool WatchTable::visit_by_path(Place& place, size_t watches_max, const Visit& visit) const {
+  const Tables& tables = *tables_;
+  for (size_t visited = 0; visited < watches_max; ++place.list) {
+    if (place.list >= tables.paths.end()) return false;
+    const Path& path = tables.paths[place.list];
+    ++visited;
+    if (path.in_data_table == 0) continue;
+    for (uint32_t id = path.first; id != kNone; id = tables.watches[id].next_of_path) {
+      const Watch& watch = tables.watches[id];
+      if ((watch.bits & kDataTable) == 0 || is_leaving(watch.watcher)) continue;
+      visit(path.view(), watch.watcher);
+      ++visited;
+    }
   }
-  std::ranges::sort(result);
-  return result;
+  return true;
+}
+
+bool WatchTable::visit_by_watcher(Place& place, size_t watches_max, const Visit& visit) const {
+  const Tables& tables = *tables_;
+  for (size_t visited = 0; visited < watches_max; ++place.list, place.watch = kNone) {
+    if (place.list >= tables.watchers.size()) return false;
+    ++visited;
+    const Watcher& watcher = tables.watchers[place.list];
+    if (watcher.in_data_table == 0 || watcher.delivered_at == kGone) continue;
+    uint32_t id = place.watch == kNone ? watcher.first : place.watch;
+    // Where the last slice stopped there may be another's watch by now, or none.
+    while (id != kNone && tables.watches[id].bits != 0 &&
+           tables.watches[id].watcher == place.list) {
+      const Watch& watch = tables.watches[id];
+      if (visited >= watches_max) {
+        place.watch = id;
+        return true;
+      }
+      if ((watch.bits & kDataTable) != 0) visit(tables.paths[watch.path].view(), watch.watcher);
+      ++visited;
+      id = watch.next_of_watcher;
+    }
+  }
+  return true;
 }
 
 }  // namespace zooid::state

@@ -14,8 +14,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-const wire::AclPtr kNodeAcl = std::make_shared<const wire::AclList>();
-const wire::AclPtr kParentAcl = std::make_shared<const wire::AclList>();
+const AclPtr kNodeAcl = std::make_shared<const StoredAcl>(wire::AclList{});
+const AclPtr kParentAcl = std::make_shared<const StoredAcl>(wire::AclList{});
 
 Change change(Change::Kind kind, std::string path) {
   return {kind, std::move(path), kNodeAcl, kParentAcl};
@@ -35,13 +35,34 @@ std::vector<std::string> fire(WatchTable& table, const Change& change) {
   static constexpr const char* kTypes[] = {"", "created", "deleted", "changed", "children"};
   std::vector<std::string> events;
   table.fire(change, [&](WatcherId watcher, wire::EventType type, std::string_view path,
-                         const wire::AclPtr& acl) {
+                         const AclPtr& acl) {
     const bool is_child_event = type == wire::EventType::kNodeChildrenChanged;
     EXPECT_EQ(acl, is_child_event ? kParentAcl : kNodeAcl);
     events.push_back(std::to_string(watcher) + " " + kTypes[static_cast<int>(type)] + " " +
                      std::string(path));
   });
   return events;
+}
+
+std::vector<std::string> by_path(const WatchTable& table, size_t slice) {
+  WatchTable::Place place;
+  std::vector<std::string> seen;
+  const auto see = [&](std::string_view path, WatcherId watcher) {
+    seen.push_back(std::string(path) + " " + std::to_string(watcher));
+  };
+  while (table.visit_by_path(place, slice, see)) {
+  }
+  return seen;
+}
+std::vector<std::string> by_watcher(const WatchTable& table, size_t slice) {
+  WatchTable::Place place;
+  std::vector<std::string> seen;
+  const auto see = [&](std::string_view path, WatcherId watcher) {
+    seen.push_back(std::string(path) + " " + std::to_string(watcher));
+  };
+  while (table.visit_by_watcher(place, slice, see)) {
+  }
+  return seen;
 }
 
 TEST(WatchTable, data_watch_fires_once) {
@@ -177,9 +198,75 @@ TEST(WatchTable, counts_are_those_of_the_data_table) {
   EXPECT_EQ(table.watch_count_of_both_tables(), 5u);
   EXPECT_EQ(table.path_count(), 2u);
   EXPECT_EQ(table.watcher_count(), 2u);
-  EXPECT_THAT(table.list(), ElementsAre(std::pair<std::string, WatcherId>("/a", 1),
-                                        std::pair<std::string, WatcherId>("/b", 1),
-                                        std::pair<std::string, WatcherId>("/b", 3)));
+  EXPECT_THAT(by_path(table, 1'000), ElementsAre("/a 1", "/b 1", "/b 3"));
+  EXPECT_THAT(by_watcher(table, 1'000), ElementsAre("/b 1", "/a 1", "/b 3"));
+}
+
+TEST(WatchTable, slices_list_what_one_look_lists) {
+  WatchTable table;
+  for (int i = 0; i < 50; ++i) {
+    for (WatcherId watcher = 0; watcher < 5; ++watcher) {
+      if ((i + static_cast<int>(watcher)) % 3 == 0) continue;
+      table.add(watcher == 4 ? WatchKind::kChild : WatchKind::kData, "/" + std::to_string(i),
+                watcher);
+    }
+  }
+  const auto all = by_path(table, 1'000);
+  EXPECT_EQ(all.size(), table.watch_count());
+  for (const size_t slice : {1, 2, 7}) {
+    EXPECT_EQ(by_path(table, slice), all);
+    EXPECT_EQ(by_watcher(table, slice), by_watcher(table, 1'000));
+    EXPECT_THAT(by_watcher(table, slice), testing::UnorderedElementsAreArray(all));
+  }
+}
+
+TEST(WatchTable, a_list_goes_on_though_what_it_stands_at_is_gone) {
+  WatchTable table;
+  for (int i = 0; i < 10; ++i) table.add(WatchKind::kData, "/" + std::to_string(i), 1);
+  table.add(WatchKind::kData, "/other", 2);
+  WatchTable::Place place;
+  std::vector<std::string> seen;
+  const auto see = [&](std::string_view path, WatcherId) { seen.emplace_back(path); };
+  ASSERT_TRUE(table.visit_by_watcher(place, 5, see));
+  table.remove_watcher(1);
+  table.add(WatchKind::kData, "/new", 3);  // in the place of one of those
+  while (table.visit_by_watcher(place, 5, see)) {
+  }
+  EXPECT_THAT(seen, testing::Contains("/other"));
+  EXPECT_THAT(seen, testing::Contains("/new"));
+}
+
+// A connection with very many watches goes: none of them fires, and they are freed bit by bit.
+TEST(WatchTable, many_watches_of_one_watcher_are_freed_in_slices) {
+  WatchTable table;
+  for (int i = 0; i < 5'000; ++i) {
+    table.add(i % 2 == 0 ? WatchKind::kData : WatchKind::kPersistentRecursive,
+              "/" + std::to_string(i), 1);
+  }
+  table.add(WatchKind::kData, "/4998", 2);
+  table.remove_watcher(1);
+  EXPECT_TRUE(table.is_leaving(1));
+  EXPECT_EQ(table.watch_count(), 4'001u);
+  std::vector<WatcherId> told;
+  const auto tell = [&](WatcherId watcher, wire::EventType, std::string_view, const AclPtr&) {
+    told.push_back(watcher);
+  };
+  for (const char* path : {"/0", "/4999", "/4998", "/4999/below"}) {
+    table.fire({Change::Kind::kDataChanged, path, kNodeAcl, nullptr}, tell);
+  }
+  EXPECT_THAT(told, ElementsAre(2));
+  EXPECT_THAT(by_path(table, 1'000), testing::IsEmpty());
+  EXPECT_THAT(by_watcher(table, 1'000), testing::IsEmpty());
+  std::vector<WatcherId> gone;
+  size_t slices = 0;
+  for (; table.is_sweeping(); ++slices) table.sweep(1'000, gone);
+  EXPECT_GE(slices, 3u);
+  EXPECT_THAT(gone, ElementsAre(1));
+  EXPECT_FALSE(table.is_leaving(1));
+  EXPECT_TRUE(table.empty());
+  table.add(WatchKind::kData, "/0", 1);
+  table.fire({Change::Kind::kDataChanged, "/0", kNodeAcl, nullptr}, tell);
+  EXPECT_THAT(told, ElementsAre(2, 1));
 }
 
 // ZooKeeper's two tables, written down as simply as possible.

@@ -30,7 +30,7 @@ std::string describe(const state::Database& database) {
     std::sort(children.begin(), children.end());
     const wire::Stat s = tree.stat(node);
     Lines acl;
-    for (const auto& a : *tree.acl(node)) {
+    for (const auto& a : tree.acl(node)->list()) {
       acl.push_back(fmt::format("{}:{}:{}", a.perms, a.id.scheme, a.id.id));
     }
     const auto data = tree.data(node);

@@ -195,7 +195,8 @@ bool read_reconfig(Reader& in, ReconfigRequest& value) {
 }
 
 bool write_is_readable(OpCode type, std::string_view body) {
-  Reader in(body);
+  // What a request holds may be as long as its frame, which jute.maxbuffer bounds.
+  Reader in(body, INT32_MAX);
   switch (type) {
     case OpCode::kCreate:
     case OpCode::kCreate2:

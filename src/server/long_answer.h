@@ -1,0 +1,33 @@
+// The list in an answer to a four-letter word that may be very long (cons, stat, wchc, wchp): it is
+// written in slices, each in a turn of the connection that asked. Owned by that connection.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "server/shard_core.h"
+#include "state/watches.h"
+
+namespace zooid::server {
+
+struct LongAnswer {
+  enum class List : uint8_t {
+    kConnections,          // cons
+    kClients,              // stat
+    kWatchesOfPaths,       // wchp
+    kWatchesOfConnections  // wchc
+  };
+  List list = List::kConnections;
+  std::string tail;  // behind the list
+
+  // Where the list goes on. Of connections the slot alone counts.
+  state::WatchTable::Place place;
+  // The heading under which the last line stands; none yet.
+  std::optional<uint32_t> heading;
+};
+
+// Writes the next slice of the list; false if that was the last one, with the tail behind it.
+bool write_slice(const ShardCore& core, LongAnswer& answer, std::string& out);
+
+}  // namespace zooid::server
