@@ -43,6 +43,10 @@ const char* planted_bug_name(PlantedBug bug) {
       "persistent watch fires once",
       "unused container reaped",
       "ACL version kept",
+      "cut at a bad entry",
+      "untrusted forgotten at restart",
+      "discard keeps the epoch",
+      "damaged tail taken for torn",
       "left leader waits",
   };
   static_assert(sizeof(kNames) / sizeof(*kNames) == static_cast<size_t>(PlantedBug::kLast));

@@ -42,6 +42,10 @@ enum class PlantedBug {
   kPersistentFiresOnce,    // a persistent watch goes with its first event
   kUnusedContainerReaped,  // a container that never had a child is taken for an empty one
   kAclVersionKept,         // setACL does not count
+  kCutAtBadEntry,          // TRUNC takes a damaged entry for the end of the log
+  kUntrustedForgotten,     // an emptied server is trusted again after a restart
+  kDiscardKeepsEpoch,      // who gives up its history keeps its currentEpoch
+  kDamageTakenForTorn,     // what is noted of synced bytes is not looked at
   kLeftLeaderWaits,        // a would-be leader that its voters have left waits for initLimit
   kLast
 };
