@@ -45,6 +45,10 @@ const char* planted_bug_name(PlantedBug bug) {
       "ACL version kept",
       "a stranger's configuration is adopted",
       "unreadable transaction is logged",
+      "cut at a bad entry",
+      "untrusted forgotten at restart",
+      "discard keeps the epoch",
+      "damaged tail taken for torn",
       "left leader waits",
   };
   static_assert(sizeof(kNames) / sizeof(*kNames) == static_cast<size_t>(PlantedBug::kLast));

@@ -67,6 +67,12 @@ Result<> set_compression(ServerConfig& config, std::string_view value) {
   return {};
 }
 
+Result<> set_recovery_damaged(ServerConfig& config, std::string_view value) {
+  if (value != "rejoin" && value != "refuse") return expected("rejoin or refuse");
+  config.rejoin_damaged = value == "rejoin";
+  return {};
+}
+
 Result<> set_digest_algorithm(ServerConfig& config, std::string_view value) {
   constexpr std::array kKnown = {"SHA1", "SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512"};
   if (std::ranges::find(kKnown, value) == kKnown.end()) {
@@ -257,6 +263,7 @@ constexpr Key kSupportedKeys[] = {
      .form = kProperty,
      .field = &Config::admin_port,
      .highest = std::numeric_limits<uint16_t>::max()},
+    {.name = "recovery.damaged", .form = kProperty, .field = SetFunction{set_recovery_damaged}},
     {.name = "zooid.election.endEarly", .form = kProperty, .field = &Config::end_election_early},
 };
 

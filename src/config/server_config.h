@@ -100,7 +100,11 @@ struct ServerConfig {
   bool listen_on_all_ips = false;     // quorumListenOnAllIPs
   int64_t connect_timeout_ms = 5000;  // cnxTimeout
   bool end_election_early = true;     // zooid.election.endEarly
-  bool admin_enabled = true;          // admin.enableServer: accepted, not served yet
+  // recovery.damaged=rejoin: a member of an ensemble whose data is damaged or foreign moves it
+  // aside and is filled by the leader of the others, if these are a quorum; refuse: it does not
+  // start.
+  bool rejoin_damaged = true;
+  bool admin_enabled = true;  // admin.enableServer: accepted, not served yet
   uint16_t admin_port = 8080;
   bool standalone_enabled = true;
   bool data_dir_autocreate = true;  // datadir.autocreate

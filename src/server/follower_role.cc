@@ -1,15 +1,19 @@
 #include "server/follower_role.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
-#include "storage/log_reader.h"
 
 namespace zooid::server {
 namespace {
+
+// What a node costs in a snapshot besides its data: Stat, path and lengths of an ordinary one.
+constexpr uint64_t kSnapshotNodeBytes = 120;
 
 std::vector<env::Endpoint> quorum_endpoints(const zab::Membership& membership, ServerId leader) {
   std::vector<env::Endpoint> endpoints;
@@ -32,7 +36,7 @@ FollowerRole::FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker,
   start.accepted_epoch = core_.accepted_epoch;
   start.current_epoch = core_.current_epoch;
   start.last_logged = core_.is_untrusted ? kZxidUntrusted : core_.last_logged;
-  start.last_applied = core_.database->last_zxid();
+  start.last_applied = core_.is_untrusted ? Zxid{0} : core_.database->last_zxid();
   zab::LearnerOptions options;
   options.tick_ms = core_.config.tick_ms;
   options.init_limit = core_.config.init_limit;
@@ -97,9 +101,8 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
   if (effects.truncate) {
     snapshot_taker_.abort();
     cutting_to_ = effects.truncate;
-    core_.needs_reload = true;
-    core_.window.cut_after(*effects.truncate);
-    core_.log.submit(storage::TruncateLog{core_.incarnation, *effects.truncate});
+    // A snapshot that is just being published would be one of what is cut off.
+    core_.await_snapshot_worker();
   }
   if (effects.adopt_tail) core_.apply_window(*effects.adopt_tail);
   std::optional<Zxid> never_logged;
@@ -134,7 +137,6 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
                AttachResult{request.origin.connection, done.valid, request.session,
                             request.timeout_ms, !done.valid && core_.has_session(request.session)});
   }
-  if (effects.discard_data) core_.discard_data = true;
   if (effects.give_up) core_.request_end(*effects.give_up);
   if (effects.ping) {
     std::vector<zab::Learner::Touched> touched;
@@ -283,84 +285,104 @@ void FollowerRole::on_epoch_written(storage::EpochFile file, Epoch epoch, Now no
   carry_out(effects, now);
 }
 
-void FollowerRole::on_snapshot_event(SnapshotTaker::Event event, Now now) {
+void FollowerRole::on_snapshot_event(SnapshotTaker::Event event) {
   if (install_ == Install::kNone) return;
   switch (event) {
     case SnapshotTaker::Event::kNone:
       return;
     case SnapshotTaker::Event::kFailed:
-      core_.request_end("the leader's snapshot could not be written");
+      // The next attempt would send it all again: not before there is room for it.
+      core_.disk_trouble = ReplicaCore::DiskTrouble{
+          "the leader's snapshot cannot be written: " + snapshot_taker_.failure(),
+          static_cast<uint64_t>(core_.database->tree().data_size()) +
+              core_.database->tree().node_count() * kSnapshotNodeBytes};
+      core_.request_end(core_.disk_trouble->what);
       return;
     case SnapshotTaker::Event::kDurable:
-      install_ = Install::kCutting;
-      core_.log.submit(storage::TruncateLog{core_.incarnation, core_.database->last_zxid()});
-      core_.log.submit(storage::RollLog{});
+      ASSERT(install_ == Install::kWriting);
+      install_ = Install::kMarking;
+      core_.log.submit(
+          storage::BeginInstall{core_.incarnation,
+                                {machine_->epoch(), core_.database->last_zxid(),
+                                 core_.is_untrusted ? kZxidUntrusted : core_.last_logged}});
       return;
     case SnapshotTaker::Event::kPublished:
-      install_ = Install::kNone;
-      core_.last_logged = core_.database->last_zxid();
-      core_.base_zxid = core_.database->last_zxid();
-      core_.needs_reload = false;
-      zab::LearnerEffects effects;
-      machine_->on_snapshot_installed(now, effects);
-      carry_out(effects, now);
+      ASSERT(install_ == Install::kPublishing);
+      install_ = Install::kCutting;
+      core_.log.submit(storage::FinishInstall{core_.incarnation});
       return;
   }
 }
 
-bool FollowerRole::remove_snapshots_after(Zxid zxid) {
-  const std::string directory = core_.directories.snapshot_version2();
-  const auto snapshots = storage::list_snapshot_files(core_.files, directory);
-  if (!snapshots) return false;
-  for (const storage::SnapshotFileName& snapshot : *snapshots) {
-    if (snapshot.zxid <= zxid) continue;
-    log::warn("removing snapshot of a dropped history file={}", snapshot.name);
-    if (!core_.files.remove(directory + "/" + snapshot.name)) return false;
-  }
-  return core_.files.sync_directory(directory).has_value();
-}
-
-void FollowerRole::on_log_truncated(Zxid last, Now now) {
-  if (install_ == Install::kCutting) {
-    if (!remove_snapshots_after(core_.database->last_zxid())) {
-      core_.request_end("snapshots of the dropped history cannot be removed");
-      return;
-    }
+void FollowerRole::on_install_step(bool is_finished, Now now) {
+  if (!is_finished) {
+    ASSERT(install_ == Install::kMarking);
     install_ = Install::kPublishing;
-    snapshot_taker_.publish();
-    return;
+    return snapshot_taker_.publish();
   }
+  ASSERT(install_ == Install::kCutting);
+  install_ = Install::kNone;
+  core_.last_logged = core_.database->last_zxid();
+  core_.base_zxid = core_.database->last_zxid();
+  core_.needs_reload = false;
+  zab::LearnerEffects effects;
+  machine_->on_snapshot_installed(now, effects);
+  carry_out(effects, now);
+}
+
+void FollowerRole::on_snapshot_worker_idle() {
+  if (!cutting_to_ || is_cut_asked_ || core_.end_requested()) return;
+  is_cut_asked_ = true;
+  core_.needs_reload = true;
+  core_.log.submit(storage::TruncateLog{core_.incarnation, *cutting_to_});
+}
+
+void FollowerRole::on_log_truncated(const storage::LogTruncated& cut, Now now) {
   if (!cutting_to_) return;
   const Zxid target = *std::exchange(cutting_to_, std::nullopt);
-  if (!remove_snapshots_after(target)) {
-    core_.request_end("snapshots of the dropped history cannot be removed");
+  if (!cut.is_cut) {
+    MARK("follower.log_cannot_be_cut");
+    core_.give_up = ReplicaCore::GiveUp{
+        fmt::format("the leader's history ends with 0x{:x}, where this log cannot be cut: {}",
+                    static_cast<uint64_t>(target.value), cut.why),
+        true};
+    core_.request_end(core_.give_up->why);
     return;
   }
-  const Zxid now_last = std::max(last, std::min(core_.base_zxid, target));
+  core_.last_logged = cut.last;
+  core_.window.cut_after(cut.last);
+  if (cut.last < target) {
+    // This history never had what the leader's ends with: it rejoins with what is common, and is
+    // sent the rest.
+    MARK("follower.cut_below_target");
+    core_.request_end("the history here ends before the leader's, behind what was cut off");
+    return;
+  }
   if (core_.database->last_zxid() > target) {
     MARK("follower.reload_after_trunc");
     core_.reload();
     return;
   }
-  on_truncated(now_last, now);
+  on_truncated(now);
 }
 
 void FollowerRole::on_state_read(Result<storage::Recovered> state, Now now) {
   if (!state) {
     log::error("reload after TRUNC failed: {}", state.error().message);
-    core_.discard_data = state.error().kind == Error::Kind::kCorrupt;
+    if (state.error().kind == Error::Kind::kCorrupt) {
+      core_.give_up = ReplicaCore::GiveUp{state.error().message};
+    }
     core_.request_end("the data cannot be reloaded after TRUNC");
     return;
   }
   core_.take_state(std::move(*state));
-  on_truncated(core_.database->last_zxid(), now);
+  on_truncated(now);
 }
 
-void FollowerRole::on_truncated(Zxid now_last, Now now) {
-  core_.last_logged = now_last;
+void FollowerRole::on_truncated(Now now) {
   core_.needs_reload = false;
   zab::LearnerEffects effects;
-  machine_->on_truncated(now_last, now, effects);
+  machine_->on_truncated(now, effects);
   carry_out(effects, now);
 }
 

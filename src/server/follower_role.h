@@ -25,11 +25,13 @@ class FollowerRole {
   void on_attach(const AttachSession& request, Now now);
   void on_touch(const TouchSessions& touched, Now now);
   void on_log_synced(Zxid up_to, Now now);
-  void on_log_truncated(Zxid last, Now now);
+  void on_log_truncated(const storage::LogTruncated& cut, Now now);
+  void on_install_step(bool is_finished, Now now);
+  void on_snapshot_worker_idle();
   // What is on disk behind the cut, where the tree was ahead of it.
   void on_state_read(Result<storage::Recovered> state, Now now);
   void on_epoch_written(storage::EpochFile file, Epoch epoch, Now now);
-  void on_snapshot_event(SnapshotTaker::Event event, Now now);
+  void on_snapshot_event(SnapshotTaker::Event event);
   void on_step(Now now);
   int64_t next_deadline() const;
   size_t outstanding() const { return core_.pending_writes.size(); }
@@ -40,7 +42,7 @@ class FollowerRole {
 
  private:
   // What is under way with the log and the snapshot worker (each link an event of this role).
-  enum class Install { kNone, kWriting, kCutting, kPublishing };
+  enum class Install { kNone, kWriting, kMarking, kPublishing, kCutting };
 
   void carry_out(zab::LearnerEffects& effects, Now now);
   void complete_syncs(const zab::LearnerEffects& effects);
@@ -48,9 +50,7 @@ class FollowerRole {
   void forward(ClientWrite& write, zab::LearnerEffects& effects);
   void on_snapshot_stream(std::unique_ptr<state::Database> database, Now now);
   void establish(Epoch epoch, Now now);
-  void on_truncated(Zxid now_last, Now now);
-  // Snapshots behind the cut would be preferred at the next start: they must go.
-  bool remove_snapshots_after(Zxid zxid);
+  void on_truncated(Now now);
   size_t requests_in_flight_max() const;
 
   ReplicaCore& core_;
@@ -62,6 +62,7 @@ class FollowerRole {
   bool established_ = false;
   Install install_ = Install::kNone;
   std::optional<Zxid> cutting_to_;
+  bool is_cut_asked_ = false;
   std::unique_ptr<state::Database> received_;  // between its stream's end and install_snapshot
   std::map<SessionId, int32_t> touched_;       // since the last PING
   std::deque<AttachSession> attaching_;        // waiting for REVALIDATE answers, in order

@@ -10,11 +10,9 @@
 namespace zooid::server {
 namespace {
 
-// A server that cannot write tries so often whether it can again.
 constexpr int64_t kHourUs = 3'600'000'000;
 // Where nothing deletes old files, their space is told of so often (rule 34).
 constexpr int64_t kWarnEveryHours = 24;
-constexpr int64_t kTryWritingEveryUs = 3'000'000;
 
 }  // namespace
 
@@ -27,7 +25,12 @@ Replica::Replica(const config::ServerConfig& config, env::Network& network, env:
       snapshot_taker_(core_),
       journal_(core_),
       membership_(config.membership),
-      role_(Waiting{"server started"}) {}
+      role_(Waiting{"server started"}) {
+  core_.await_snapshot_worker = [this] {
+    core_.snapshots.submit(storage::Dispose{
+        [this, role = core_.incarnation] { completions_.push(SnapshotWorkerIdle{role}); }});
+  };
+}
 
 Replica::~Replica() = default;
 
@@ -180,8 +183,14 @@ void Replica::handle(storage::LogCompletion& completion, Now now) {
     }
   } else if (auto* cut = std::get_if<storage::LogTruncated>(&completion)) {
     if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
-      (*follower)->on_log_truncated(cut->last, now);
+      (*follower)->on_log_truncated(*cut, now);
     }
+  } else if (auto* install = std::get_if<storage::InstallStep>(&completion)) {
+    if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
+      (*follower)->on_install_step(install->is_finished, now);
+    }
+  } else if (auto* given_up = std::get_if<storage::HistoryGivenUp>(&completion)) {
+    on_history_given_up(*given_up, now);
   } else if (auto* failed = std::get_if<storage::LogFailed>(&completion)) {
     on_log_failed(*failed, now);
   } else if (auto* writable = std::get_if<storage::LogWritable>(&completion)) {
@@ -193,13 +202,17 @@ void Replica::handle(storage::SnapshotCompletion& completion, Now now) {
   const SnapshotTaker::Event event = snapshot_taker_.on_completion(completion, now);
   if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_);
       follower != nullptr && event != SnapshotTaker::Event::kNone) {
-    (*follower)->on_snapshot_event(event, now);
+    (*follower)->on_snapshot_event(event);
   }
 }
 
 void Replica::handle(SnapshotWorkerIdle& idle, Now now) {
+  if (idle.role != core_.incarnation) return;
+  if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
+    (*follower)->on_snapshot_worker_idle();
+  }
   auto* waiting = std::get_if<Waiting>(&role_);
-  if (waiting == nullptr || idle.role != core_.incarnation) return;
+  if (waiting == nullptr) return;
   waiting->snapshots_ready = true;
   begin_role_if_ready(now);
 }
@@ -213,60 +226,25 @@ void Replica::handle(StateRead& read, Now now) {
   if (waiting == nullptr) return;
   ASSERT(waiting->is_reading);
   waiting->is_reading = false;
-  if (!read.state) return on_unreadable_state(read.state.error(), waiting->why);
-  core_.take_state(std::move(*read.state));
+  if (!read.state) {
+    on_unreadable_state(read.state.error());
+  } else {
+    core_.take_state(std::move(*read.state));
+  }
   begin_role_if_ready(now);
 }
 
 void Replica::await_workers(std::string why) {
   role_ = Waiting{std::move(why)};
   core_.log.submit(storage::LogBarrier{core_.incarnation});
-  core_.snapshots.submit(storage::Dispose{
-      [this, role = core_.incarnation] { completions_.push(SnapshotWorkerIdle{role}); }});
+  core_.await_snapshot_worker();
 }
 
 void Replica::begin_role_if_ready(Now now) {
   auto* waiting = std::get_if<Waiting>(&role_);
   if (waiting == nullptr || !waiting->log_ready || !waiting->snapshots_ready || fatal_) return;
   if (waiting->is_reading) return;
-  if (core_.needs_reload) {
-    MARK("replica.reload_between_roles");
-    waiting->is_reading = true;
-    return core_.reload();
-  }
-  if (snapshots_are_foreign_) put_foreign_snapshots_aside();
-  if (!fatal_) begin_role(now);
-}
-
-void Replica::on_log_failed(const storage::LogFailed& failed, Now now) {
-  log::error("nothing can be logged, so this server takes part in nothing until it can again: {}",
-             failed.error.message);
-  end_role(failed.error.message, now);
-  role_ = CannotWrite{failed.error.message, now.mono_us + kTryWritingEveryUs};
-}
-
-void Replica::try_writing(CannotWrite& role) {
-  role.try_at_us = kNever;
-  core_.log.submit(storage::TryWriting{core_.incarnation});
-}
-
-void Replica::on_writing_tried(const storage::LogWritable& writable, Now now) {
-  auto* mute = std::get_if<CannotWrite>(&role_);
-  if (mute == nullptr) return;
-  if (writable.trouble) {
-    MARK("replica.still_cannot_write");
-    if (mute->trouble != writable.trouble->message) {
-      log::warn("still nothing can be logged: {}", writable.trouble->message);
-    }
-    mute->trouble = writable.trouble->message;
-    mute->try_at_us = now.mono_us + kTryWritingEveryUs;
-    return;
-  }
-  MARK("replica.writes_again");
-  log::info("the log can be written again: rejoining");
-  // A new incarnation: the log worker drops everything of the failed one.
-  core_.incarnation.value += 1;
-  await_workers(std::string(mute->trouble));
+  if (bring_data_in_order() && !fatal_) begin_role(now);
 }
 
 void Replica::end_role(const std::string& why, Now now) {
@@ -282,8 +260,13 @@ void Replica::end_role(const std::string& why, Now now) {
   if (election_) election_->on_role_ended();
   core_.snapshots.stop_reading();
   if (core_.needs_reload) snapshot_taker_.abort();
-  if (std::exchange(core_.discard_data, false)) discard_data();
   core_.incarnation.value += 1;
+  if (auto trouble = std::exchange(core_.disk_trouble, std::nullopt)) {
+    MARK("replica.snapshot_not_written");
+    role_ = CannotWrite{std::move(trouble->what), now.mono_us + CannotWrite::kTryEveryUs,
+                        trouble->wanted_bytes};
+    return;
+  }
   await_workers(why);
 }
 
@@ -294,6 +277,12 @@ void Replica::begin_role(Now now) {
     return;
   }
   Looking looking;
+  if (core_.is_untrusted) {
+    log::warn(
+        "this server's data is not complete ({}): it counts for nobody and waits for a leader "
+        "that the others elect",
+        core_.why_untrusted);
+  }
   // A state that is known to be empty by accident is shown to nobody.
   if (core_.config.read_only_mode_enabled && !core_.is_untrusted) {
     looking.read_only_at_us = now.mono_us + ReadOnlyRole::patience_us(core_.config);
@@ -304,7 +293,8 @@ void Replica::begin_role(Now now) {
   hearsay_told_.clear();
   Zxid zxid = core_.is_untrusted ? kZxidUntrusted : core_.last_logged;
   if (is_planted(PlantedBug::kVoteWithTreeVersion)) zxid = core_.database->last_zxid();
-  election_->look(zxid, core_.current_epoch, why, detected_us_, now, effects);
+  election_->look(zxid, core_.is_untrusted ? 0 : core_.current_epoch, why, detected_us_, now,
+                  effects);
   carry_out(effects, now);
 }
 
@@ -341,7 +331,7 @@ void Replica::report_milestones(Now now) {
     reached = (*leader)->take_milestones();
   } else if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
     reached = (*follower)->take_milestones();
-    if (reached.synchronised) core_.is_untrusted = false;
+    if (reached.synchronised) on_filled();
   }
   if (reached.promised) election_->on_epoch_promised(*reached.promised, now);
   if (reached.synchronised) election_->on_synchronised(now, *reached.synchronised);
@@ -408,6 +398,9 @@ void Replica::inspect(const Inspect& request, Now now) {
   facts->sync_us_max = figures.sync_us_max;
   facts->fsync_threshold_exceeded = figures.slow_syncs;
   with_role([&](auto& role) { role.add_facts(*facts, now); });
+  if (core_.is_untrusted) {
+    facts->trouble = "waits for a leader that the others elect: " + core_.why_untrusted;
+  }
   if (const auto* mute = std::get_if<CannotWrite>(&role_)) facts->trouble = mute->trouble;
   if (core_.config.is_ensemble()) {
     facts->quorum_size = static_cast<int32_t>(membership_.voters().size());

@@ -91,8 +91,10 @@ class Replica : public env::Worker,
   // The log cannot be written: the disk is full, or the file system takes no writes any more (rule
   // 30). Part of no quorum until the log worker has found out that it can write again.
   struct CannotWrite {
+    static constexpr int64_t kTryEveryUs = 3'000'000;
     std::string trouble;
-    int64_t try_at_us = 0;  // kNever: the log worker is at it
+    int64_t try_at_us = 0;      // kNever: the log worker is at it
+    uint64_t wanted_bytes = 0;  // besides what the log itself needs
   };
   struct Stopped {};
   using Role = std::variant<Waiting, Looking, CannotWrite, Stopped, std::unique_ptr<StandaloneRole>,
@@ -116,9 +118,13 @@ class Replica : public env::Worker,
   void await_workers(std::string why);
   void begin_role_if_ready(Now now);
   void begin_role(Now now);
-  void discard_data();
-  void put_foreign_snapshots_aside();
-  void on_unreadable_state(const Error& error, std::string why);
+  // What happens between two roles with data that this server cannot go on with
+  // (replica_data.cc). False: the next role has to wait.
+  bool bring_data_in_order();
+  void on_unreadable_state(const Error& error);
+  // NEWLEADER is acknowledged, so all that counts is here.
+  void on_filled();
+  void on_history_given_up(const storage::HistoryGivenUp& given_up, Now now);
   void on_log_failed(const storage::LogFailed& failed, Now now);
   void try_writing(CannotWrite& role);
   void on_writing_tried(const storage::LogWritable& writable, Now now);
@@ -149,7 +155,7 @@ class Replica : public env::Worker,
   int64_t purge_at_us_ = kNever;
   int64_t started_us_ = 0;
   std::optional<std::string> fatal_;
-  bool snapshots_are_foreign_ = false;
+  bool is_giving_up_ = false;
 };
 
 }  // namespace zooid::server

@@ -15,6 +15,7 @@ storage::LogOptions log_options(const config::ServerConfig& config,
   storage::LogOptions options;
   options.log_directory = directories.log_version2();
   options.snapshot_directory = directories.snapshot_version2();
+  options.directories = directories;
   options.force_sync = config.force_sync;
   options.preallocate_bytes = config.preallocate_bytes;
   options.size_limit_bytes = config.log_size_limit_bytes;
@@ -47,6 +48,13 @@ void log_expired(std::string_view kind, const std::vector<SessionId>& sessions) 
   }
 }
 
+bool may_rejoin(const config::ServerConfig& config) {
+  if (!config.is_ensemble() || !config.rejoin_damaged) return false;
+  zab::ServerSet others = config.membership.voters();
+  others.erase(*config.my_id);
+  return config.membership.is_quorum(others);
+}
+
 ReplicaCore::ReplicaCore(const config::ServerConfig& config, env::Network& network,
                          env::FileSystem& files, const env::Clock& clock, uint64_t seed,
                          storage::LogCompletions& log_completions,
@@ -69,8 +77,9 @@ ReplicaCore::ReplicaCore(const config::ServerConfig& config, env::Network& netwo
       snapshots(files, snapshot_options(config, directories), snapshot_completions),
       session_ids(config.my_id.value_or(ServerId{0}), clock.now().wall_ms),
       local_sessions(config.tick_ms) {
-  is_untrusted = last_logged == kZxidUntrusted;
-  if (is_untrusted) last_logged = Zxid{0};
+  is_untrusted = recovered.is_untrusted;
+  why_untrusted = std::move(recovered.why_untrusted);
+  if (last_logged == kZxidUntrusted) last_logged = Zxid{0};
   take_history(recovered);
 }
 
@@ -87,6 +96,10 @@ state::DatabaseOptions ReplicaCore::database_options() const {
   options.digest_enabled = config.digest_enabled;
   options.extended_types = config.extended_types_enabled;
   return options;
+}
+
+bool ReplicaCore::may_rejoin() const {
+  return server::may_rejoin(config);
 }
 
 void ReplicaCore::add_shard(ShardId id, ShardInbox& inbox) {
@@ -281,13 +294,22 @@ void ReplicaCore::reload() {
   options.recent_max = static_cast<size_t>(config.commit_log_count);
   options.recent_bytes_max = zab::kTxnWindowBytesMax;
   options.is_ensemble_member = config.is_ensemble();
+  options.is_start = false;
   snapshots.submit(storage::ReadState{incarnation, directories, std::move(options)});
 }
 
 void ReplicaCore::take_state(storage::Recovered recovered) {
   replace_database(std::move(recovered.database));
   base_zxid = recovered.snapshot_zxid;
-  last_logged = recovered.last_logged;
+  last_logged = recovered.last_logged == kZxidUntrusted ? Zxid{0} : recovered.last_logged;
+  if (config.is_ensemble()) {
+    accepted_epoch = recovered.accepted_epoch;
+    current_epoch = recovered.current_epoch;
+  }
+  is_untrusted = recovered.is_untrusted;
+  why_untrusted = std::move(recovered.why_untrusted);
+  // The reading may have changed the files: what is logged now goes into a new one.
+  log.submit(storage::ContinueLog{incarnation, last_logged});
   take_history(recovered);
   needs_reload = false;
   log::info("state read again from disk zxid=0x{:x}", database->last_zxid().value);

@@ -29,6 +29,9 @@ namespace zooid::server {
 
 // One line in the log for all sessions that expired in a step: their number, and one of them.
 void log_expired(std::string_view kind, const std::vector<SessionId>& sessions);
+// May a server that is configured so give up its data, to be filled by the others? Not alone, and
+// not where they are no quorum without it: then somebody has to decide.
+bool may_rejoin(const config::ServerConfig& config);
 
 class ReplicaCore {
  public:
@@ -134,10 +137,31 @@ class ReplicaCore {
   // The log is being cut or the state replaced: if the role ends before that is complete, memory
   // and disk may differ and the state is read again before the next role.
   bool needs_reload = false;
-  // The data cannot be brought in line with the leader's: the server rejoins as empty.
-  bool discard_data = false;
-  // The state is empty and nobody may trust that: votes carry zxid -1 until a leader filled it.
+  // The data cannot be brought in line with the leader's, or not be read again. Carried out by the
+  // replica between this role and the next one (storage/given_up.h).
+  struct GiveUp {
+    std::string why;
+    // The leader's word is all there is against it: back to the history before a SNAP that was not
+    // acknowledged, if there was one.
+    bool may_undo_install = false;
+  };
+  std::optional<GiveUp> give_up;
+  // May this server give up its data? Only if the others are a quorum without it, and if it is set
+  // so (recovery.damaged).
+  bool may_rejoin() const;
+  // Not all that this server had acknowledged is here: votes carry zxid -1 until a leader has
+  // filled it (rule 35).
   bool is_untrusted = false;
+  std::string why_untrusted;
+  // The disk did not take what this role had to write: the next one begins when there is room for
+  // it, and not at once (rule 30).
+  struct DiskTrouble {
+    std::string what;
+    uint64_t wanted_bytes;
+  };
+  std::optional<DiskTrouble> disk_trouble;
+  // Set by the replica: asks the snapshot worker to tell when it has done all it was given.
+  std::function<void()> await_snapshot_worker;
   uint64_t digest_mismatches = 0;
   // Behind the newest snapshot on disk, replayed ones included; for the thresholds of the next.
   uint64_t txns_since_snapshot = 0;

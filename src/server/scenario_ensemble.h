@@ -48,6 +48,8 @@ class ScenarioServer {
   env::MemoryHost& host() { return host_; }
   env::MemoryFileSystem& files() { return files_; }
   const config::ServerConfig& config() const { return config_; }
+  // Null when it is down.
+  const Replica* replica() const { return server_ ? &server_->replica() : nullptr; }
   // "leading", "following 2:c" …, with the zxid of the last transaction applied.
   std::string state() const;
 

@@ -1,7 +1,9 @@
 #include "server/server.h"
 
 #include "base/log.h"
+#include "base/mark.h"
 #include "server/peer_listener.h"
+#include "storage/given_up.h"
 #include "storage/log_reader.h"
 
 namespace zooid::server {
@@ -49,6 +51,22 @@ Result<> check_ports_free(const config::ServerConfig& config, env::Network& netw
   return {};
 }
 
+// Rule 8, rule 35: a lone server with damaged data does not start. A member of an ensemble that the
+// others can fill moves it aside and comes back as untrusted (docs/recovery.md).
+Result<storage::Recovered> recover_or_rejoin(const config::ServerConfig& config, World world,
+                                             const storage::Directories& directories,
+                                             const storage::RecoveryOptions& options) {
+  auto recovered = storage::recover(world.files, directories, options);
+  if (recovered || recovered.error().kind != Error::Kind::kCorrupt || !may_rejoin(config)) {
+    return recovered;
+  }
+  MARK("server.damaged_rejoins");
+  log::error("{}", recovered.error().message);
+  TRY_VALUE(mark, storage::give_up_history(world.files, directories, recovered.error().message));
+  log::error("the damaged data was moved to {}: rejoining without it", mark.where);
+  return storage::recover(world.files, directories, options);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config, World world) {
@@ -74,7 +92,7 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
   options.recent_bytes_max = zab::kTxnWindowBytesMax;
   options.is_ensemble_member = config.is_ensemble();
   options.watch = RecoveryReport(world);
-  TRY_VALUE(recovered, storage::recover(world.files, directories, options));
+  TRY_VALUE(recovered, recover_or_rejoin(config, world, directories, options));
   for (const std::string& note : recovered.notes) log::warn("recovery: {}", note);
   log::info("data recovered zxid=0x{:x} snapshot=0x{:x} nodes={} sessions={} epoch={}/{}",
             recovered.last_logged.value, recovered.snapshot_zxid.value,

@@ -115,6 +115,7 @@ SnapshotTaker::Event SnapshotTaker::on_completion(const storage::SnapshotComplet
       log::info("snapshot written zxid=0x{:x}", completion.zxid.value);
       return Event::kPublished;
     case What::kFailed:
+      failure_ = completion.error.message;
       give_up();
       not_before_us_ = now.mono_us + kPauseAfterFailureUs;
       log::warn("snapshot failed zxid=0x{:x}: {}", completion.zxid.value, completion.error.message);

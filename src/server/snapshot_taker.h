@@ -32,6 +32,8 @@ class SnapshotTaker {
   // Completions of others than the current snapshot give kNone. kDurable is given for installs
   // only.
   Event on_completion(const storage::SnapshotCompletion& completion, Now now);
+  // Of the last kFailed.
+  const std::string& failure() const { return failure_; }
 
  private:
   void begin();
@@ -43,6 +45,7 @@ class SnapshotTaker {
   std::unique_ptr<state::SnapshotWalk> walk_;
   bool active_ = false;  // from begin until published, failed or aborted
   bool installing_ = false;
+  std::string failure_;
   uint64_t id_ = 0;
   int64_t deadline_us_ = kNever;
   uint64_t txns_threshold_ = 0;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
+#include "storage/given_up.h"
 #include "storage/log_file.h"
 #include "storage/log_reader.h"
 #include "storage/write_trial.h"
@@ -19,6 +20,8 @@ namespace {
 constexpr uint64_t kFillStepBytes = 1u << 20;
 // Free bytes wanted before a full disk is tried again: one batch.
 constexpr uint64_t kSpaceWantedBytes = kLogBatchBytesMax;
+// Of what TRUNC cuts off: a few transactions that no quorum had, as a rule.
+constexpr uint64_t kKeptTailBytesMax = 64u << 20;
 
 }  // namespace
 
@@ -56,11 +59,15 @@ Result<> LogAppender::write(std::string_view entries, Zxid first) {
 Result<> LogAppender::start_file(Zxid first) {
   path_ = options_.log_directory + "/" + log_file_name(first);
   undo_ = Undo{path_, 0};
+  // A former file of this name is gone: what was noted of it is not true of this one.
+  TRY(synced_record_.lower(first, UINT64_MAX));
   TRY_VALUE(file, files_.open(path_, env::OpenMode::kTruncate));
   std::string header;
   append_log_header(header);
   TRY(file->write_at(0, header));
   file_ = std::move(file);
+  first_ = first;
+  noted_ = 0;
   position_ = allocated_ = kLogHeaderBytes;
   is_roll_wanted_ = false;
   can_fill_ahead_ = options_.preallocate_bytes > 0;
@@ -126,6 +133,13 @@ void LogAppender::close_file() {
   is_roll_wanted_ = false;
 }
 
+void LogAppender::note_synced() {
+  if (file_ == nullptr || undo_ || noted_ == position_) return;
+  if (!options_.force_sync || is_planted(PlantedBug::kAckBeforeSync)) return;
+  noted_ = position_;
+  synced_record_.note(first_, position_);
+}
+
 void LogAppender::fill_ahead(bool and_sync) {
   const uint64_t step = std::min(kFillStepBytes, options_.preallocate_bytes);
   if (file_ == nullptr || undo_ || is_roll_wanted_ || !can_fill_ahead_ || step == 0) return;
@@ -144,31 +158,19 @@ void LogAppender::fill_ahead(bool and_sync) {
   if (!sync(*file_)) MARK("storage.fill_ahead_not_synced");
 }
 
-// Later files go first, the newest one first and each durably, so that a crash in between leaves a
-// log without a gap.
-Result<Zxid> LogAppender::truncate(Zxid to) {
+Result<> LogAppender::release() {
   TRY(undo());
   close_file();
-  TRY_VALUE(logs, list_log_files(files_, options_.log_directory));
-  while (!logs.empty()) {
-    const std::string path = options_.log_directory + "/" + logs.back().name;
-    if (logs.back().zxid <= to) {
-      Zxid last;
-      TRY_VALUE(has_entries, cut_file(path, to, last));
-      if (has_entries) return last;
-    }
-    TRY(remove_file(path));
-    logs.pop_back();
-  }
-  return Zxid{0};
+  synced_record_.reset();
+  return {};
 }
 
-Result<> LogAppender::try_writing() {
+Result<> LogAppender::try_writing(uint64_t wanted_bytes) {
   TRY(undo());
   for (const std::string& directory :
        std::set<std::string>{options_.log_directory, options_.snapshot_directory}) {
     const auto space = files_.space(directory);
-    if (space && space->free_bytes < kSpaceWantedBytes) {
+    if (space && space->free_bytes < std::max(kSpaceWantedBytes, wanted_bytes)) {
       return fail(Error::Kind::kNoSpace,
                   fmt::format("{}: no space left ({} has {} of {} bytes free)", directory,
                               space->mount, space->free_bytes, space->total_bytes));
@@ -178,22 +180,79 @@ Result<> LogAppender::try_writing() {
   return {};
 }
 
-// False if nothing of the file is to be kept.
-Result<bool> LogAppender::cut_file(const std::string& path, Zxid to, Zxid& last) {
-  TRY_VALUE(reader, LogFileReader::open(files_, path));
-  uint64_t end = 0;
-  while (true) {
-    TRY_VALUE(is_entry, reader.next());
-    if (!is_entry || reader.zxid() > to) break;
-    end = reader.entry_end();
-    last = reader.zxid();
+Result<LogCut> LogAppender::truncate(Zxid to, Zxid own_last) {
+  TRY(undo());
+  close_file();
+  TRY_VALUE(found, find_log_cut(files_, options_.log_directory, options_.snapshot_directory, to,
+                                own_last));
+  if (found.is_possible) TRY(cut(found));
+  return found;
+}
+
+// Snapshots first: without them the log may still be read to its end, with them the state would be
+// one that the log does not lead to. Then the files behind the cut, the newest one first and each
+// durably, so that a crash in between leaves a log without a gap.
+Result<> LogAppender::cut(const LogCut& found) {
+  const bool is_whole_files = found.file.empty();
+  TRY(synced_record_.lower(is_whole_files ? found.file_zxid : found.file_zxid.next(),
+                           is_whole_files ? UINT64_MAX : found.end));
+  TRY_VALUE(snapshots, list_snapshot_files(files_, options_.snapshot_directory));
+  for (const SnapshotFileName& snapshot : snapshots) {
+    if (snapshot.zxid > found.last) {
+      TRY(put_away(options_.snapshot_directory, snapshot.name, false));
+    }
   }
-  if (end == 0) return false;
-  if (end == reader.file_bytes()) return true;
+  TRY_VALUE(logs, list_log_files(files_, options_.log_directory));
+  for (; !logs.empty() && logs.back().zxid >= found.file_zxid; logs.pop_back()) {
+    if (logs.back().name == found.file) {
+      TRY(cut_file(options_.log_directory + "/" + found.file, found));
+    } else {
+      TRY(put_away(options_.log_directory, logs.back().name, true));
+    }
+  }
+  if (!options_.directories) return {};
+  thin_cut_off(files_, options_.directories->own());
+  thin_cut_off(files_, options_.directories->logs_own());
+  return {};
+}
+
+Result<> LogAppender::put_away(const std::string& directory, const std::string& name, bool is_log) {
+  if (options_.directories) {
+    const Directories& directories = *options_.directories;
+    const std::string to = cut_off_directory(is_log ? directories.logs_own() : directories.own());
+    return set_aside(files_, directory, {name}, to);
+  }
+  TRY(files_.remove(directory + "/" + name));
+  return files_.sync_directory(directory);
+}
+
+Result<> LogAppender::cut_file(const std::string& path, const LogCut& found) {
   TRY_VALUE(file, files_.open(path, env::OpenMode::kReadWrite));
-  TRY(file->truncate(end));
-  TRY(sync(*file));
-  return true;
+  TRY_VALUE(size, file->size());
+  if (found.end == size) return {};
+  if (auto kept = keep_tail(*file, found); !kept) {
+    MARK("storage.cut_tail_not_kept");  // the leader has said that nobody committed it
+    log::warn("no copy is kept of what is cut off: {}", kept.error().message);
+  }
+  TRY(file->truncate(found.end));
+  return sync(*file);
+}
+
+// As a log file of its own, not synced: for people, not for a start.
+Result<> LogAppender::keep_tail(env::File& file, const LogCut& found) {
+  if (!options_.directories || !found.next) return {};
+  TRY_VALUE(size, file.size());
+  std::string tail;
+  append_log_header(tail);
+  const size_t header = tail.size();
+  tail.resize(header + std::min(size - found.end, kKeptTailBytesMax));
+  TRY_VALUE(count, file.read_at(found.end, std::span(tail).subspan(header)));
+  tail.resize(header + count);
+  tail.resize(std::max(header, tail.find_last_not_of('\0') + 1));
+  const std::string to = cut_off_directory(options_.directories->logs_own());
+  TRY(files_.make_directories(to));
+  TRY_VALUE(copy, files_.open(to + "/" + log_file_name(*found.next), env::OpenMode::kTruncate));
+  return copy->write_at(0, tail);
 }
 
 }  // namespace zooid::storage

@@ -13,7 +13,9 @@
 
 #include "base/ids.h"
 #include "env/file_system.h"
+#include "storage/log_cut.h"
 #include "storage/log_worker.h"
+#include "storage/synced_record.h"
 
 namespace zooid::storage {
 
@@ -21,22 +23,28 @@ class LogAppender {
  public:
   // Both must outlive the appender.
   LogAppender(env::FileSystem& files, const LogOptions& options)
-      : files_(files), options_(options) {}
+      : files_(files),
+        options_(options),
+        synced_record_(files, options.directories ? options.directories->own() : "") {}
 
   // Writes and syncs whole entries, the first of them with zxid `first`, in the open file or in a
   // new one. After an error nothing of them is in the log, unless there is a sync_failure().
   Result<> append(std::string_view entries, Zxid first);
   // The next append starts a new file.
   void roll() { is_roll_wanted_ = true; }
-  // Cuts everything behind the last entry <= to; durable when it returns. Gives the zxid of the
-  // last entry now in the log, 0 if there is none.
-  Result<Zxid> truncate(Zxid to);
+  // Cuts everything behind the last entry <= to, if log_cut.h finds that possible; durable when it
+  // returns. `own_last`: see there.
+  Result<LogCut> truncate(Zxid to, Zxid own_last);
+  // Lets go of the files, for somebody else to change them: the next append starts a new one.
+  Result<> release();
+  // What append() has synced is noted for the next start (synced_record.h).
+  void note_synced();
   // Fills zeros ahead if few are left. With `and_sync`: and makes them durable, so that the next
   // append finds a file that need not grow. Failing is not an error: appends get by without.
   void fill_ahead(bool and_sync);
 
   // Undoes what a failed append left, and sees whether new files can be written.
-  Result<> try_writing();
+  Result<> try_writing(uint64_t wanted_bytes);
 
   // Set when a sync failed: nobody knows what is on disk, the process must end.
   const std::optional<Error>& sync_failure() const { return sync_failure_; }
@@ -56,13 +64,17 @@ class LogAppender {
   Result<> undo();
   Result<> undo_on_disk(const Undo& undo);
   void close_file();
-  Result<bool> cut_file(const std::string& path, Zxid to, Zxid& last);
+  Result<> cut(const LogCut& found);
+  Result<> cut_file(const std::string& path, const LogCut& found);
+  Result<> put_away(const std::string& directory, const std::string& name, bool is_log);
+  Result<> keep_tail(env::File& file, const LogCut& found);
   Result<> remove_file(const std::string& path);
 
   env::FileSystem& files_;
   const LogOptions& options_;
   std::unique_ptr<env::File> file_;
   std::string path_;
+  Zxid first_;              // in its name
   uint64_t position_ = 0;   // behind the last durable entry
   uint64_t allocated_ = 0;  // the file's length: zeros from position_ to here
   bool is_roll_wanted_ = false;
@@ -70,6 +82,8 @@ class LogAppender {
   std::optional<Error> sync_failure_;
   uint64_t last_sync_us_ = 0;
   std::optional<Undo> undo_;
+  SyncedRecordWriter synced_record_;
+  uint64_t noted_ = 0;  // of the open file
 };
 
 }  // namespace zooid::storage

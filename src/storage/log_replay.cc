@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/mark.h"
+#include "base/planted_bug.h"
 #include "storage/log_tail.h"
 #include "wire/txn.h"
 
@@ -107,6 +108,7 @@ Result<> LogReplay::judge_end(LogFileReader& reader, const LogFileName& log, boo
                    fmt::format("{}, and at offset {} there is content that was written later", what,
                                tail.witness_offset));
   }
+  TRY(judge_synced(reader, log, tail.kind));
   if (!is_last && tail.kind == LogTail::Kind::kTorn) {
     if (tail.whole_entries > 0) {
       MARK("storage.log_damaged_before_last_file");
@@ -117,11 +119,37 @@ Result<> LogReplay::judge_end(LogFileReader& reader, const LogFileName& log, boo
     torn_ = TornFile{log, offset, what};
   }
   if (!is_last) return {};
+  end_ = LogEnd{log.zxid, offset};
   if (tail.kind == LogTail::Kind::kPadding) {
     // A file that has no entry yet is in nobody's way, but one without a header is.
     return offset < kLogHeaderBytes ? cut(reader, log, 0) : Result<>{};
   }
   return cut(reader, log, tail.whole_entries);
+}
+
+// Content that does not read where all was durable is damage: acknowledged transactions are behind
+// it. Only where nothing stands at all this may be another file than the one that was noted: one
+// cut by a leader of ZooKeeper's, or an older copy that was put back.
+Result<> LogReplay::judge_synced(LogFileReader& reader, const LogFileName& log,
+                                 LogTail::Kind tail) {
+  const auto noted = synced_.find(log.zxid);
+  const uint64_t offset = reader.entry_offset();
+  if (noted == synced_.end() || offset >= noted->second) return {};
+  if (is_planted(PlantedBug::kDamageTakenForTorn)) return {};
+  if (tail == LogTail::Kind::kPadding && offset >= kLogHeaderBytes) {
+    MARK("storage.log_shorter_than_noted");
+    notes_.push_back(
+        fmt::format("{}/{}: ends at offset {}, but {} bytes of it had been synced: is it an older "
+                    "copy? If not, the disk has lost transactions",
+                    directory_, log.name, offset, noted->second));
+    return {};
+  }
+  MARK("storage.synced_log_damaged");
+  return damaged(log, offset,
+                 fmt::format("{}, where {} bytes of the file had been synced, so transactions that "
+                             "were acknowledged are damaged (noted in dataDir/zooid/synced; remove "
+                             "that file if this one was put here from elsewhere)",
+                             LogFileReader::describe(reader.stop()), noted->second));
 }
 
 // What the last, unfinished write left was never acknowledged. `entries` whole ones of it are lost.
@@ -132,10 +160,14 @@ Result<> LogReplay::cut(LogFileReader& reader, const LogFileName& log, uint64_t 
   const std::string path = directory_ + "/" + log.name;
   notes_.push_back(
       fmt::format("{}: a write was cut short by a crash ({}): the file was cut at offset "
-                  "{}, dropping {} bytes with {} whole entries; none of them had been "
-                  "acknowledged",
-                  path, LogFileReader::describe(reader.stop()), offset, bytes, entries));
+                  "{}, dropping {} bytes with {} whole entries; {}",
+                  path, LogFileReader::describe(reader.stop()), offset, bytes, entries,
+                  synced_.contains(log.zxid)
+                      ? "none of them is known to have been acknowledged"
+                      : "whether any was acknowledged is not known, for nothing is noted of what "
+                        "had been synced"));
   if (offset <= kLogHeaderBytes) {
+    end_.reset();
     TRY(files_.remove(path));
     return files_.sync_directory(directory_);
   }

@@ -11,9 +11,10 @@ class LogReplayTest : public Store {
     for (int64_t zxid = 1; zxid <= 5; ++zxid) database.apply(make_create(Zxid{zxid}), nullptr);
   }
   Result<> replay() {
-    LogReplay replay(files, kVersion2, database, options);
+    LogReplay replay(files, kVersion2, database, synced, options);
     return replay.run(*list_log_files(files, kVersion2));
   }
+  SyncedBytes synced;
   state::Database database;  // as a snapshot of 5 gives it
   RecoveryOptions options;
 };

@@ -13,6 +13,7 @@
 #include "base/mark.h"
 #include "base/planted_bug.h"
 #include "storage/epoch_files.h"
+#include "storage/given_up.h"
 #include "storage/log_appender.h"
 #include "storage/log_file.h"
 
@@ -74,6 +75,11 @@ struct LogWorker::Parts {
   std::optional<Incarnation> build_batch(Zxid& first, Zxid& last_in_batch);
   void carry_out(AppendTxn&) { ASSERT(false); }  // append_batch() takes those
   void carry_out(TruncateLog& request);
+  void carry_out(BeginInstall& request);
+  void carry_out(FinishInstall& request);
+  void carry_out(GiveUpHistory& request);
+  void carry_out(ContinueLog& request);
+  void carry_out(ForgetMarks& request);
   void carry_out(RollLog&) { appender.roll(); }
   void carry_out(WriteEpoch& request);
   void carry_out(LogBarrier& request);
@@ -132,7 +138,10 @@ bool LogWorker::step() {
   ASSERT(parts.done > before);
   parts.waiting.fetch_sub(parts.done - before, std::memory_order_relaxed);
   // Only now: whoever waits for the batch has been told.
-  if (!parts.appender.sync_failure()) parts.appender.fill_ahead(idle());
+  if (!parts.appender.sync_failure()) {
+    parts.appender.note_synced();
+    parts.appender.fill_ahead(idle());
+  }
   if (parts.appender.sync_failure()) parts.die(*parts.appender.sync_failure());
   return true;
 }
@@ -225,12 +234,79 @@ void LogWorker::Parts::die(const Error& error) {
 // Carried out for a role that failed, too: it needs no space, and a foreign history must go.
 void LogWorker::Parts::carry_out(TruncateLog& request) {
   if (role && *role != request.role) return MARK("storage.truncate_dropped");
-  const auto cut =
-      is_planted(PlantedBug::kSkipTruncate) ? request.to : appender.truncate(request.to);
+  if (is_planted(PlantedBug::kSkipTruncate)) {
+    last = request.to;
+    return completions.on_log_completion(LogTruncated{request.role, true, last, ""});
+  }
+  auto cut = appender.truncate(request.to, last);
   if (!cut) return fail_role(request.role, cut.error());
-  ASSERT(*cut <= request.to || cut->value == 0);
-  last = *cut;
-  completions.on_log_completion(LogTruncated{request.role, last});
+  if (cut->is_possible) {
+    ASSERT(cut->last <= request.to);
+    last = cut->last;
+  }
+  completions.on_log_completion(
+      LogTruncated{request.role, cut->is_possible, cut->last, std::move(cut->why_not)});
+}
+
+void LogWorker::Parts::carry_out(BeginInstall& request) {
+  if (!is_wanted(request.role)) return MARK("storage.install_dropped");
+  ASSERT(options.directories.has_value());
+  if (auto begun = begin_install(files, *options.directories, request.install); !begun) {
+    return fail_role(request.role, begun.error());
+  }
+  completions.on_log_completion(InstallStep{request.role, false});
+}
+
+void LogWorker::Parts::carry_out(FinishInstall& request) {
+  if (!is_wanted(request.role)) return MARK("storage.install_dropped");
+  ASSERT(options.directories.has_value());
+  const auto finished = [&]() -> Result<Zxid> {
+    TRY(appender.release());
+    return finish_install(files, *options.directories);
+  }();
+  if (!finished) return fail_role(request.role, finished.error());
+  last = *finished;
+  completions.on_log_completion(InstallStep{request.role, true});
+}
+
+void LogWorker::Parts::carry_out(GiveUpHistory& request) {
+  if (role && *role != request.role) return MARK("storage.give_up_dropped");
+  ASSERT(options.directories.has_value());
+  HistoryGivenUp done{request.role, false, ""};
+  const auto given_up = [&]() -> Result<> {
+    TRY(appender.release());
+    if (request.may_undo_install) {
+      TRY_VALUE(is_undone, undo_install(files, *options.directories));
+      done.is_own_prefix = is_undone;
+    }
+    if (done.is_own_prefix) return {};
+    TRY_VALUE(mark, give_up_history(files, *options.directories, request.why));
+    done.where = std::move(mark.where);
+    return {};
+  }();
+  if (!given_up) return fail_role(request.role, given_up.error());
+  last = Zxid{0};
+  completions.on_log_completion(std::move(done));
+}
+
+void LogWorker::Parts::carry_out(ContinueLog& request) {
+  if (role && *role != request.role) return MARK("storage.continue_dropped");
+  if (auto released = appender.release(); !released) {
+    return fail_role(request.role, released.error());
+  }
+  last = request.last;
+}
+
+// They stay if that fails: the server is then not trusted after a restart, and is filled again.
+void LogWorker::Parts::carry_out(ForgetMarks& request) {
+  if (!is_wanted(request.role) || !options.directories) return;
+  const auto forgotten = [&]() -> Result<> {
+    TRY(forget_install(files, *options.directories));
+    return remove_untrusted_mark(files, *options.directories);
+  }();
+  if (forgotten) return;
+  MARK("storage.marks_kept");
+  log::warn("a mark cannot be removed: {}", forgotten.error().message);
 }
 
 void LogWorker::Parts::carry_out(WriteEpoch& request) {
@@ -247,7 +323,7 @@ void LogWorker::Parts::carry_out(LogBarrier& request) {
 }
 
 void LogWorker::Parts::carry_out(TryWriting& request) {
-  auto writable = appender.try_writing();
+  auto writable = appender.try_writing(request.wanted_bytes);
   if (appender.sync_failure()) return;  // step() ends the process
   completions.on_log_completion(LogWritable{
       request.role, writable ? std::nullopt : std::optional(std::move(writable).error())});

@@ -19,6 +19,8 @@
 #include "base/ids.h"
 #include "env/file_system.h"
 #include "runtime/inbox.h"
+#include "storage/recovery.h"
+#include "storage/snapshot_install.h"
 
 namespace zooid::storage {
 
@@ -30,11 +32,39 @@ struct AppendTxn {
   Zxid zxid;
   Bytes txn;
 };
-// Cut everything after `to` (2.3): the last entry kept is the last one <= to. Later files are
-// deleted. Answered by LogTruncated.
+// Cut everything after `to` (2.3): the last entry kept is the last one <= to; what goes is kept for
+// people (snapshot_install.h). Snapshots behind the cut go with it. Only where log_cut.h finds a
+// cut; otherwise nothing is changed. The snapshot worker must be idle. Answered by LogTruncated.
 struct TruncateLog {
   Incarnation role;
   Zxid to;
+};
+// The steps of a SNAP (snapshot_install.h): the mark, before the snapshot is published; the cut,
+// when it is. The log is rolled. Answered by InstallStep.
+struct BeginInstall {
+  Incarnation role;
+  SnapshotInstall install;
+};
+struct FinishInstall {
+  Incarnation role;
+};
+// Nothing of the history here can be used under the leader that there is: back to the history
+// before a SNAP that was not acknowledged, or else everything is given up (given_up.h). Between two
+// roles, both workers idle. Answered by HistoryGivenUp.
+struct GiveUpHistory {
+  Incarnation role;
+  std::string why;
+  bool may_undo_install = false;
+};
+// The files were read again, and changed by that: what is logged now goes behind `last`, into a new
+// file. No answer.
+struct ContinueLog {
+  Incarnation role;
+  Zxid last;
+};
+// NEWLEADER is acknowledged: this server has a history again, and may be trusted. No answer.
+struct ForgetMarks {
+  Incarnation role;
 };
 // The next append starts a new file (a snapshot was begun).
 struct RollLog {};
@@ -48,12 +78,15 @@ struct WriteEpoch {
 struct LogBarrier {
   Incarnation role;  // the new one; appends of other incarnations are dropped from now on
 };
-// Is writing possible (again)? Carried out for a role that failed, too. Answered by LogWritable.
+// Is writing possible (again), and so many bytes at least? Carried out for a role that failed, too.
+// Answered by LogWritable.
 struct TryWriting {
   Incarnation role;
+  uint64_t wanted_bytes = 0;
 };
 using LogRequest =
-    std::variant<AppendTxn, TruncateLog, RollLog, WriteEpoch, LogBarrier, TryWriting>;
+    std::variant<AppendTxn, TruncateLog, BeginInstall, FinishInstall, GiveUpHistory, ContinueLog,
+                 ForgetMarks, RollLog, WriteEpoch, LogBarrier, TryWriting>;
 
 struct LogSynced {  // everything up to and including zxid is durable
   Incarnation role;
@@ -61,7 +94,19 @@ struct LogSynced {  // everything up to and including zxid is durable
 };
 struct LogTruncated {
   Incarnation role;
-  Zxid last;  // the last zxid now in the log (0: none)
+  bool is_cut;
+  Zxid last;        // is_cut: the last zxid of what was kept; a snapshot's if the log has none
+  std::string why;  // not is_cut: nothing was changed
+};
+struct InstallStep {
+  Incarnation role;
+  bool is_finished;  // else begun
+};
+struct HistoryGivenUp {
+  Incarnation role;
+  // It ends earlier now and is sound, if the files are. Otherwise nothing is left of it.
+  bool is_own_prefix;
+  std::string where;  // moved to; for people
 };
 struct EpochWritten {
   Incarnation role;
@@ -84,8 +129,8 @@ struct LogWritable {
   Incarnation role;
   std::optional<Error> trouble;  // none: what failed before can be tried again
 };
-using LogCompletion =
-    std::variant<LogSynced, LogTruncated, EpochWritten, LogBarrierPassed, LogFailed, LogWritable>;
+using LogCompletion = std::variant<LogSynced, LogTruncated, InstallStep, HistoryGivenUp,
+                                   EpochWritten, LogBarrierPassed, LogFailed, LogWritable>;
 
 // Where completions go; may be called from the worker's thread.
 class LogCompletions {
@@ -107,6 +152,9 @@ struct LogOptions {
   // For the figures of syncs; without it they stay 0.
   std::function<int64_t()> monotonic_us;
   uint64_t slow_sync_us = 1'000'000;  // fsync.warningthresholdms: a longer sync is warned of
+  // Of the server: what is synced is noted in its own one, and what is cut off or given up goes
+  // there. None (in tests of the log alone): nothing is noted, and what is cut off is deleted.
+  std::optional<Directories> directories;
 };
 
 struct LogFigures {  // counters for mntr and bench; read from any thread

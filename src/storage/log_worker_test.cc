@@ -278,6 +278,7 @@ TEST_F(LogWorkerTest, without_force_sync_nothing_is_synced) {
 }
 
 TEST_F(LogWorkerTest, truncate_cuts_behind_the_last_entry_kept_and_deletes_later_files) {
+  put(files, kVersion2 + "/snapshot.0", "");
   start();
   append(1, 4);
   run();
@@ -286,18 +287,19 @@ TEST_F(LogWorkerTest, truncate_cuts_behind_the_last_entry_kept_and_deletes_later
     append(first, first + 2);
     run();
   }
-  EXPECT_EQ(names(), (Lines{"log.1", "log.5", "log.8"}));
+  EXPECT_EQ(names(), (Lines{"log.1", "log.5", "log.8", "snapshot.0"}));
   worker->submit(TruncateLog{{1}, Zxid{6}});
   EXPECT_EQ(run(), Lines{"cut 6"});
-  EXPECT_EQ(names(), (Lines{"log.1", "log.5"}));
+  EXPECT_EQ(names(), (Lines{"log.1", "log.5", "snapshot.0"}));
   EXPECT_EQ(get(files, kVersion2 + "/log.5"), log_of({5, 6}));  // no padding, as ZooKeeper
   append(7, 7);
   EXPECT_EQ(run(), Lines{"synced 7"});
-  EXPECT_EQ(names(), (Lines{"log.1", "log.5", "log.7"}));
+  EXPECT_EQ(names(), (Lines{"log.1", "log.5", "log.7", "snapshot.0"}));
   EXPECT_EQ(logged(), "1 2 3 4 5 6 7");
 }
 
 TEST_F(LogWorkerTest, truncate_to_a_zxid_that_is_not_there_keeps_what_is_lower) {
+  put(files, kVersion2 + "/snapshot.0", "");
   start();
   append(1, 3);
   worker->submit(RollLog{});
@@ -309,12 +311,77 @@ TEST_F(LogWorkerTest, truncate_to_a_zxid_that_is_not_there_keeps_what_is_lower) 
   EXPECT_EQ(run(), Lines{"cut 3"});
   worker->submit(TruncateLog{{1}, Zxid{0}});
   EXPECT_EQ(run(), Lines{"cut 0"});
-  EXPECT_EQ(names(), Lines{});
+  EXPECT_EQ(names(), Lines{"snapshot.0"});
   worker->submit(LogBarrier{{2}});
   EXPECT_EQ(run(), Lines{"barrier 2 last 0"});
 }
 
+// Rule 35: a start would have refused and changed nothing; so does a cut.
+TEST_F(LogWorkerTest, nothing_is_cut_at_a_bad_entry_that_is_not_the_end) {
+  put(files, kVersion2 + "/snapshot.0", "");
+  std::string bytes = log_of({1, 2, 3, 4, 5, 6, 7, 8});
+  const size_t fourth = log_of({1, 2, 3}).size();
+  bytes[fourth + 40] ^= 4;
+  put(files, kVersion2 + "/log.1", bytes);
+  const std::string refusal = fmt::format(
+      "not cut: {}/log.1: offset {}: entry with a wrong checksum, which is not the end of the log",
+      kVersion2, fourth);
+  for (const int64_t to : {8, 5, 9}) {
+    start({}, Zxid{8});
+    worker->submit(TruncateLog{{1}, Zxid{to}});
+    EXPECT_EQ(run(), Lines{refusal}) << to;
+    EXPECT_EQ(get(files, kVersion2 + "/log.1"), bytes);
+  }
+  // What is to be kept was read; what is behind it goes, good or bad.
+  worker->submit(TruncateLog{{1}, Zxid{3}});
+  EXPECT_EQ(run(), Lines{"cut 3"});
+  EXPECT_EQ(get(files, kVersion2 + "/log.1"), log_of({1, 2, 3}));
+}
+
+TEST_F(LogWorkerTest, nothing_is_cut_where_a_snapshot_alone_has_what_lies_between) {
+  put(files, kVersion2 + "/snapshot.0", "");
+  put(files, kVersion2 + "/snapshot.f", "");
+  put(files, kVersion2 + "/log.1", log_of({1, 2, 3}));
+  start({}, Zxid{15});
+  worker->submit(TruncateLog{{1}, Zxid{12}});
+  const std::string hole = " is in a snapshot alone";
+  EXPECT_EQ(run(), Lines{"not cut: " + kVersion2 + ": what lies between 0x3 and 0xf" + hole});
+  put(files, kVersion2 + "/log.10", log_of({0x10}));
+  worker->submit(TruncateLog{{1}, Zxid{12}});
+  EXPECT_EQ(run(), Lines{"not cut: " + kVersion2 + ": what lies between 0x3 and 0x10" + hole});
+  EXPECT_EQ(names(), (Lines{"log.1", "log.10", "snapshot.0", "snapshot.f"}));
+}
+
+TEST_F(LogWorkerTest, nothing_is_cut_of_which_no_snapshot_leads_to_the_rest) {
+  put(files, kVersion2 + "/snapshot.5", "");
+  put(files, kVersion2 + "/log.1", log_of({1, 2, 3, 4, 5, 6}));
+  start({}, Zxid{6});
+  worker->submit(TruncateLog{{1}, Zxid{4}});
+  EXPECT_EQ(run(), Lines{"not cut: " + kVersion2 + ": there is no snapshot of 0x4 or before"});
+  EXPECT_EQ(names(), (Lines{"log.1", "snapshot.5"}));
+}
+
+TEST_F(LogWorkerTest, what_is_cut_off_is_kept_for_people) {
+  put(files, kVersion2 + "/snapshot.0", "");
+  put(files, kVersion2 + "/snapshot.6", "six");
+  LogOptions options;
+  options.directories = kDirectories;
+  start(options);
+  append(1, 5);
+  worker->submit(RollLog{});
+  append(6, 7);
+  run();
+  worker->submit(TruncateLog{{1}, Zxid{3}});
+  EXPECT_EQ(run(), Lines{"cut 3"});
+  EXPECT_EQ(names(), (Lines{"log.1", "snapshot.0"}));
+  const std::string kept = kDirectories.own() + "/cut-off";
+  EXPECT_EQ(files.list(kept).value(), (Lines{"log.4", "log.6", "snapshot.6"}));
+  EXPECT_EQ(get(files, kept + "/log.4"), log_of({4, 5}));
+  EXPECT_EQ(get(files, kept + "/log.6").substr(0, log_of({6, 7}).size()), log_of({6, 7}));
+}
+
 TEST_F(LogWorkerTest, truncated_golden_log_is_the_one_that_java_made) {
+  put(files, kVersion2 + "/snapshot.0", "");
   put(files, kVersion2 + "/log.100000001",
       read_golden("ensemble-3.8.0/server2/version-2/log.100000001"));
   start({}, Zxid{0x100000022});

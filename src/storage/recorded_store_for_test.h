@@ -119,14 +119,17 @@ class RecordedStore : public LogCompletions, public SnapshotCompletions {
     for (uint64_t i = random_.below(5); i > 0; --i) taken.zxids.push_back(taken.last().next());
     submit_snapshot(taken);
     run();
-    log_->submit(TruncateLog{{1}, taken.last()});
-    log_->submit(RollLog{});
+    log_->submit(BeginInstall{{1}, {epoch_, taken.last(), current().last()}});
     run();
     taken.acknowledged = taken.last();
     histories_.push_back(taken);
     snapshots_->submit(SnapshotPublish{snapshot_id_});
     run();
     histories_.erase(histories_.begin());  // now only this one may be found
+    log_->submit(FinishInstall{{1}});
+    run();
+    log_->submit(ForgetMarks{{1}});
+    run();
     snapshot_zxid_ = taken.last();
   }
   // The process is killed or the machine crashes, with some of its work undone; what recovery then
@@ -173,6 +176,7 @@ class RecordedStore : public LogCompletions, public SnapshotCompletions {
 
   void start(Zxid last) {
     LogOptions options{directories_.log_version2(), directories_.snapshot_version2()};
+    options.directories = directories_;
     options.preallocate_bytes = random_.one_in(3) ? 0 : 4096 << random_.below(3);
     options.batch_bytes_max = 1000u << random_.below(5);
     options.size_limit_bytes = random_.one_in(2) ? 0 : 20'000;

@@ -9,8 +9,12 @@
 #include "base/mark.h"
 #include "base/planted_bug.h"
 #include "storage/epoch_files.h"
+#include "storage/given_up.h"
+#include "storage/log_file.h"
 #include "storage/log_replay.h"
 #include "storage/snapshot_file.h"
+#include "storage/snapshot_install.h"
+#include "storage/synced_record.h"
 #include "storage/write_trial.h"
 
 namespace zooid::storage {
@@ -23,6 +27,7 @@ class Recovery {
  public:
   Recovery(env::FileSystem& files, const Directories& directories, const RecoveryOptions& options)
       : files_(files),
+        directories_(directories),
         options_(options),
         snapshot_directory_(directories.snapshot_version2()),
         log_directory_(directories.log_version2()),
@@ -31,6 +36,8 @@ class Recovery {
   Result<Recovered> run();
 
  private:
+  Result<> settle_marks();
+  Result<> read_record();
   Result<> list();
   Result<> remove_empty_last_logs();
   Result<> make_durable();
@@ -38,9 +45,12 @@ class Recovery {
   Result<> refuse_log_without_snapshot();
   Result<> replay();
   Result<> settle_emptiness();
+  Result<> distrust_lost_data();
+  void keep_record();
   void note_mismatches();
 
   env::FileSystem& files_;
+  const Directories& directories_;
   const RecoveryOptions& options_;
   const std::string snapshot_directory_;
   const std::string log_directory_;
@@ -50,6 +60,8 @@ class Recovery {
   std::vector<Zxid> unreadable_;  // snapshots newer than the one loaded
   std::string why_unreadable_;    // the newest of them
   bool has_snapshot_ = false;
+  SyncedBytes synced_;  // as noted before this start
+  std::optional<LogEnd> end_;
   Recovered recovered_;
 };
 
@@ -61,9 +73,42 @@ Result<> Recovery::list() {
   return {};
 }
 
+// What a crash has stopped half-way is completed, before anything is read (given_up.h,
+// snapshot_install.h).
+Result<> Recovery::settle_marks() {
+  TRY(finish_giving_up(files_, directories_));
+  TRY(settle_install(files_, directories_));
+  TRY_VALUE(mark, read_untrusted_mark(files_, directories_));
+  if (!mark || is_planted(PlantedBug::kUntrustedForgotten)) return {};
+  if (!options_.is_ensemble_member) {
+    return fail(Error::Kind::kCorrupt,
+                fmt::format("{}: this server's data was given up ({}) and {}. A lone server has "
+                            "nobody to fill it: restore the data and remove this file, or only "
+                            "remove it to begin with an empty tree",
+                            untrusted_mark_path(directories_), mark->why,
+                            mark->where.empty() ? "is lost" : "moved to " + mark->where));
+  }
+  MARK("storage.untrusted_at_start");
+  recovered_.is_untrusted = true;
+  recovered_.why_untrusted =
+      mark->where.empty() ? mark->why : fmt::format("{}; moved to {}", mark->why, mark->where);
+  return {};
+}
+
+// None is needed to start (rule 15).
+Result<> Recovery::read_record() {
+  auto synced = read_synced_record(files_, directories_.own());
+  if (synced) {
+    synced_ = std::move(*synced);
+  } else {
+    recovered_.notes.push_back("what had been synced is not known: " + synced.error().message);
+  }
+  return {};
+}
+
 // A crash right after its creation leaves the last file empty (storage-formats 8.3).
 Result<> Recovery::remove_empty_last_logs() {
-  while (!logs_.empty() && logs_.back().size == 0) {
+  while (!logs_.empty() && logs_.back().size == 0 && !synced_.contains(logs_.back().zxid)) {
     MARK("storage.empty_log_removed");
     const std::string path = log_directory_ + "/" + logs_.back().name;
     recovered_.notes.push_back(path + ": empty, removed");
@@ -114,8 +159,11 @@ Result<> Recovery::refuse_log_without_snapshot() {
   TRY_VALUE(reader, LogReader::open(files_, log_directory_, Zxid{INT64_MIN}));
   TRY_VALUE(first, reader.next());
   if (!first) return {};
+  // A log that begins with an epoch may be all there ever was, and then its operator has to say so.
+  // One that begins later, or that this server began with a snapshot, has lost that.
+  const bool is_lost = first->zxid.counter() > 1 || !synced_.empty();
   return fail(
-      Error::Kind::kCorrupt,
+      is_lost ? Error::Kind::kCorrupt : Error::Kind::kConfig,
       fmt::format("{}: there is no snapshot, but {} has transactions: restore the snapshot. "
                   "Only after an upgrade from a release that had written none yet set "
                   "snapshot.trust.empty=true",
@@ -123,7 +171,7 @@ Result<> Recovery::refuse_log_without_snapshot() {
 }
 
 Result<> Recovery::replay() {
-  LogReplay replay(files_, log_directory_, *recovered_.database, options_);
+  LogReplay replay(files_, log_directory_, *recovered_.database, synced_, options_);
   for (const Zxid zxid : unreadable_) replay.require(zxid);
   if (auto run = replay.run(logs_); !run) {
     if (!why_unreadable_.empty()) run.error().message += " (" + why_unreadable_ + ")";
@@ -131,6 +179,7 @@ Result<> Recovery::replay() {
   }
   recovered_.replayed_txns = replay.txns();
   recovered_.replayed_bytes = replay.bytes();
+  end_ = replay.end();
   recovered_.recent = replay.take_recent();
   for (std::string& note : replay.take_notes()) recovered_.notes.push_back(std::move(note));
   return {};
@@ -144,15 +193,65 @@ Result<> Recovery::settle_emptiness() {
     TRY(files_.remove(initialize_path_));
     TRY(files_.sync_directory(initialize_path_.substr(0, initialize_path_.rfind('/'))));
   }
-  recovered_.needs_snapshot = !has_snapshot_;
+  if (options_.is_ensemble_member && options_.is_start) TRY(distrust_lost_data());
+  recovered_.needs_snapshot = !has_snapshot_ && !recovered_.is_untrusted;
   if (has_snapshot_ || recovered_.replayed_txns > 0) return {};
   recovered_.fresh = true;
+  if (recovered_.is_untrusted) recovered_.last_logged = kZxidUntrusted;
   if (!is_initialized && !options_.auto_create) {
     MARK("storage.untrusted_emptiness");
     recovered_.last_logged = kZxidUntrusted;
     recovered_.needs_snapshot = false;
+    recovered_.is_untrusted = true;
+    if (recovered_.why_untrusted.empty()) {
+      recovered_.why_untrusted = "there is no data, and db.autocreate=false";
+    }
   }
   return {};
+}
+
+// Nothing is here, and yet this server was part of an epoch: somebody or something has removed its
+// snapshots and logs, and left the epoch with which it would win elections (rule 35). A snapshot of
+// the empty tree is what an ensemble has that never wrote anything, unless this server's log is
+// known to have had content.
+Result<> Recovery::distrust_lost_data() {
+  if (recovered_.is_untrusted || recovered_.last_logged.value != 0) return {};
+  const bool had_log =
+      std::ranges::any_of(synced_, [](const auto& log) { return log.second > kLogHeaderBytes; });
+  if (has_snapshot_ && !had_log) return {};
+  TRY_VALUE(current, read_epoch(files_, snapshot_directory_, EpochFile::kCurrent));
+  if (current.value_or(0) == 0) return {};
+  MARK("storage.data_lost");
+  has_snapshot_ = false;
+  recovered_.why_untrusted = fmt::format(
+      "there is no data, but currentEpoch says that this server was part of epoch {}", *current);
+  TRY(give_up_history(files_, directories_, recovered_.why_untrusted));
+  recovered_.is_untrusted = true;
+  return {};
+}
+
+// For the next start, of the files that are there; the last one was made durable a moment ago.
+void Recovery::keep_record() {
+  if (!options_.is_start) return;
+  SyncedBytes kept;
+  const auto logs = list_log_files(files_, log_directory_);
+  if (!logs) return;
+  for (const LogFileName& log : *logs) {
+    const auto synced = synced_.find(log.zxid);
+    if (synced != synced_.end()) kept[log.zxid] = std::min(synced->second, log.size);
+  }
+  const bool is_end_synced = end_ && !logs->empty() && logs->back().zxid == end_->file &&
+                             !is_planted(PlantedBug::kRecoveredNotSynced);
+  if (is_end_synced) kept[end_->file] = end_->offset;
+  if (kept == synced_ &&
+      (!kept.empty() || !files_.exists(synced_record_path(directories_.own())))) {
+    return;
+  }
+  if (auto replaced = replace_synced_record(files_, directories_.own(), kept); !replaced) {
+    MARK("storage.synced_record_not_kept");
+    recovered_.notes.push_back("what is synced is not noted: " + replaced.error().message);
+    static_cast<void>(files_.remove(synced_record_path(directories_.own())));
+  }
 }
 
 void Recovery::note_mismatches() {
@@ -181,6 +280,8 @@ Result<> Recovery::make_durable() {
 }
 
 Result<Recovered> Recovery::run() {
+  TRY(settle_marks());
+  TRY(read_record());
   TRY(list());
   TRY(remove_empty_last_logs());
   TRY(load_snapshot());
@@ -194,6 +295,7 @@ Result<Recovered> Recovery::run() {
     recovered_.current_epoch = epochs.current;
   }
   TRY(make_durable());
+  keep_record();
   ASSERT(recovered_.database != nullptr);
   ASSERT(recovered_.last_logged >= recovered_.snapshot_zxid ||
          recovered_.last_logged == kZxidUntrusted);

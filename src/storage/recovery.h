@@ -19,7 +19,8 @@ struct Directories {
   std::string data_log;  // dataLogDir
   std::string snapshot_version2() const { return data + "/version-2"; }
   std::string log_version2() const { return data_log + "/version-2"; }
-  std::string own() const { return data + "/zooid"; }  // rule 15
+  std::string own() const { return data + "/zooid"; }           // rule 15
+  std::string logs_own() const { return data_log + "/zooid"; }  // log files set aside
 };
 
 // How far a recovery is. What it reads is a snapshot first, then the log behind it.
@@ -39,6 +40,7 @@ struct RecoveryOptions {
   size_t recent_max = 500;            // commitLogCount
   size_t recent_bytes_max = 32u << 20;
   bool is_ensemble_member = false;  // epoch files are read, and made if missing
+  bool is_start = true;             // of the process: nobody writes the log yet
   RecoveryWatch watch;              // none: it goes on to its end
 };
 
@@ -63,6 +65,10 @@ struct Recovered {
   // No snapshot was found, and the state may be trusted: one is to be written before the server
   // goes on, for a log without any snapshot before it is refused.
   bool needs_snapshot = false;
+  // Not all that this server had acknowledged is here: nobody may count it (given_up.h). Always
+  // with last_logged = kZxidUntrusted, unless a leader was just about to fill it.
+  bool is_untrusted = false;
+  std::string why_untrusted;  // for people, one line
   // For people: a torn end that was cut (offset, entries dropped), skipped snapshots and why …
   std::vector<std::string> notes;
 };

@@ -75,7 +75,15 @@ inline std::string log_of(std::initializer_list<int64_t> zxids, size_t data_byte
 inline std::string text_of(const LogCompletion& completion) {
   struct Text {
     std::string operator()(const LogSynced& c) { return fmt::format("synced {:x}", c.zxid.value); }
-    std::string operator()(const LogTruncated& c) { return fmt::format("cut {:x}", c.last.value); }
+    std::string operator()(const LogTruncated& c) {
+      return c.is_cut ? fmt::format("cut {:x}", c.last.value) : "not cut: " + c.why;
+    }
+    std::string operator()(const InstallStep& c) {
+      return c.is_finished ? "install finished" : "install begun";
+    }
+    std::string operator()(const HistoryGivenUp& c) {
+      return c.is_own_prefix ? "back to the own history" : "given up to " + c.where;
+    }
     std::string operator()(const EpochWritten& c) {
       return fmt::format("epoch {} {}", c.file == EpochFile::kAccepted ? "accepted" : "current",
                          c.epoch);

@@ -23,6 +23,7 @@ constexpr size_t kTouchesPerPing = 64u * 1024;  // rule 13: must fit the leader'
 Learner::Machine::Machine(LearnerStart learner_start, LearnerOptions learner_options, Now now)
     : start(std::move(learner_start)), options(learner_options) {
   ASSERT(options.tick_ms > 0 && options.init_limit > 0 && options.sync_limit > 0);
+  ASSERT(start.last_applied <= std::max(start.last_logged, Zxid{0}));  // untrusted: from nothing
   const Member* own = start.membership.find(start.self);
   is_observer = own != nullptr && own->role == MemberRole::kObserver;
   packet_due_us = now.mono_us + limit_us(options.init_limit);
@@ -204,22 +205,11 @@ void Learner::on_snapshot_installed(Now, LearnerEffects& effects) {
   machine_->data_is_ready(effects);
 }
 
-void Learner::on_truncated(Zxid last, Now, LearnerEffects& effects) {
+void Learner::on_truncated(Now, LearnerEffects& effects) {
   Machine& machine = *machine_;
   if (machine.is_over()) return;
-  ASSERT(machine.mode != SyncMode::kSnap && !machine.is_data_ready);
-  const Zxid target =
-      machine.mode == SyncMode::kTrunc ? machine.opening_zxid : machine.start.last_logged;
-  if (last != target) {
-    MARK("learner.trunc_target_not_in_log");
-    effects.discard_data = true;
-    return machine.give_up(
-        fmt::format("the leader's history ends with 0x{:x}, which this log does not hold; it "
-                    "ends with 0x{:x} when cut there",
-                    static_cast<uint64_t>(target.value), static_cast<uint64_t>(last.value)),
-        effects);
-  }
-  if (machine.start.last_applied < target) effects.adopt_tail = last;
+  ASSERT(machine.mode == SyncMode::kTrunc && !machine.is_data_ready);
+  if (machine.start.last_applied < machine.opening_zxid) effects.adopt_tail = machine.opening_zxid;
   machine.data_is_ready(effects);
 }
 

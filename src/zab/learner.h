@@ -30,8 +30,8 @@ struct LearnerStart {
   Membership membership;  // committed
   Epoch accepted_epoch = 0;
   Epoch current_epoch = 0;
-  Zxid last_logged;   // durable; may be ahead of the tree (rule 5)
-  Zxid last_applied;  // the tree's
+  Zxid last_logged;   // durable; may be ahead of the tree (rule 5); kZxidUntrusted: see rule 35
+  Zxid last_applied;  // the tree's, never ahead of the log: the owner has seen to that
 };
 
 struct LearnerEffects {
@@ -44,10 +44,11 @@ struct LearnerEffects {
   // SNAP, after on_snapshot_received: write the new database as a snapshot with this zxid (durable,
   // not yet published), cut the log to it, roll, publish; then on_snapshot_installed.
   std::optional<Zxid> install_snapshot;
-  // TRUNC (and DIFF, if the tree is ahead of the log): cut the log after this zxid; then
-  // on_truncated. If the tree is ahead of it the owner reloads from disk first. If the role ends
-  // before that, or between install_snapshot and its completion, tree and log may differ: the
-  // owner reloads before the next role.
+  // TRUNC: cut the log after this zxid; then on_truncated. If the tree is ahead of it the owner
+  // reloads from disk first. Where the history here has no such point the owner ends the role, and
+  // what becomes of the data is its matter. If the role ends before that, or between
+  // install_snapshot and its completion, tree and log may differ: the owner reloads before the next
+  // role.
   std::optional<Zxid> truncate;
   // DIFF, or TRUNC once it is done: the logged tail that was pending is the leader's history: apply
   // it, up to this zxid.
@@ -74,8 +75,6 @@ struct LearnerEffects {
   std::vector<SyncDone> syncs_done;
   // The attempt or the following is over; the role must end and this is why.
   std::optional<std::string> give_up;
-  // The data cannot be made to fit (TRUNC target not in the log): discard it and rejoin as empty.
-  bool discard_data = false;
 };
 
 class Learner {
@@ -95,8 +94,8 @@ class Learner {
   void on_snapshot_progress(Now now);
   void on_snapshot_received(Now now, LearnerEffects& effects);
   void on_snapshot_installed(Now now, LearnerEffects& effects);
-  // `last`: last zxid in the log now, tree included.
-  void on_truncated(Zxid last, Now now, LearnerEffects& effects);
+  // The log ends with what effects.truncate asked for, and the tree is not ahead of it.
+  void on_truncated(Now now, LearnerEffects& effects);
   void on_log_synced(Zxid up_to, Now now, LearnerEffects& effects);
 
   // Requests of this server's clients, once established. Appends to effects.send.

@@ -36,7 +36,6 @@ void LearnerBench::carry_out(LearnerEffects& effects) {
                     answer.valid ? "valid" : "unknown"));
   }
   for (const auto& done : effects.syncs_done) say("sync done behind " + text(done.after_commit));
-  if (effects.discard_data) say("discard data");
   if (effects.give_up) say("give up: " + *effects.give_up);
   if (effects.give_up) gave_up = effects.give_up;
   if (effects.committed) {

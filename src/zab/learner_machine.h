@@ -72,6 +72,7 @@ struct Learner::Machine {
 
   // learner_sync.cc
   void on_opening(const wire::QuorumPacket& packet, LearnerEffects& effects);
+  void on_trunc(Zxid target, LearnerEffects& effects);
   void begin_history(Zxid last);
   void data_is_ready(LearnerEffects& effects);
   void on_sync_packet(const wire::QuorumPacket& packet, Now now, LearnerEffects& effects);

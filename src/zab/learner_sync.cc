@@ -43,26 +43,12 @@ void Learner::Machine::on_opening(const wire::QuorumPacket& packet, LearnerEffec
       mode = SyncMode::kDiff;
       phase = LearnerPhase::kSync;
       begin_history(start.last_logged);
-      if (start.last_applied > start.last_logged) {
-        // The tree holds more than the log, so it is not what the leader was told: from disk again.
-        MARK("learner.tree_ahead_of_log");
-        effects.truncate = start.last_logged;
-        return;
-      }
       // What was logged and not applied is the leader's history: it judged the log, not the tree.
       if (start.last_applied < start.last_logged) effects.adopt_tail = start.last_logged;
       if (is_planted(PlantedBug::kZk4643)) effects.persist_current_epoch = epoch;
       return data_is_ready(effects);
     case wire::PacketType::kTrunc:
-      if (packet.zxid.value < 0 || packet.zxid > start.last_logged) {
-        MARK("learner.impossible_trunc");
-        return give_up("TRUNC to a zxid that this log does not reach", effects);
-      }
-      mode = SyncMode::kTrunc;
-      phase = LearnerPhase::kSync;
-      begin_history(packet.zxid);
-      effects.truncate = packet.zxid;
-      return;
+      return on_trunc(packet.zxid, effects);
     case wire::PacketType::kSnap:
       if (packet.zxid.value < 0 || packet.zxid.epoch() > epoch) {
         MARK("learner.impossible_snap");
@@ -78,6 +64,20 @@ void Learner::Machine::on_opening(const wire::QuorumPacket& packet, LearnerEffec
       give_up(fmt::format("{} instead of DIFF, TRUNC or SNAP", wire::packet_name(packet.type)),
               effects);
   }
+}
+
+void Learner::Machine::on_trunc(Zxid target, LearnerEffects& effects) {
+  // Nothing that this server has is behind it, so it is no answer to what was told of its history.
+  if (target.value < 0 || start.last_logged == kZxidUntrusted || target > start.last_logged) {
+    MARK("learner.trunc_beyond_history");
+    return give_up(fmt::format("TRUNC to 0x{:x}, which is behind the history here",
+                               static_cast<uint64_t>(target.value)),
+                   effects);
+  }
+  mode = SyncMode::kTrunc;
+  phase = LearnerPhase::kSync;
+  begin_history(target);
+  effects.truncate = target;
 }
 
 void Learner::Machine::begin_history(Zxid last) {

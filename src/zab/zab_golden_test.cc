@@ -127,7 +127,7 @@ class LearnerReplay {
       call(&Learner::on_accepted_epoch_persisted, *effects.persist_accepted_epoch);
     if (effects.expect_snapshot) call(&Learner::on_snapshot_received);
     if (effects.install_snapshot) call(&Learner::on_snapshot_installed);
-    if (effects.truncate) call(&Learner::on_truncated, *effects.truncate);
+    if (effects.truncate) call(&Learner::on_truncated);
     if (!effects.appends.empty()) call(&Learner::on_log_synced, effects.appends.back().zxid);
     if (effects.persist_current_epoch)
       call(&Learner::on_current_epoch_persisted, *effects.persist_current_epoch);

@@ -11,7 +11,7 @@
 //
 //   learner self=2 voters=1,2,3 [observers=4] accepted=E current=E last=Z [applied=Z]
 //   connected / closed / packet TYPE [Z] [text="..."] [session=S valid=yes] [type=N] [bytes=N]
-//   snapshot progress / snapshot received / snapshot installed / truncated Z
+//   snapshot progress / snapshot received / snapshot installed / truncated
 //   touched N (answers a ping)
 //
 // Both: accepted-durable E / current-durable E / synced Z / pass MS
@@ -239,7 +239,7 @@ class ZabScenario : public ::testing::TestWithParam<std::filesystem::path> {
     if (verb == "current-durable")
       return bench.tell(&Learner::on_current_epoch_persisted, Epoch{std::stoll(what)});
     if (verb == "synced") return bench.tell(&Learner::on_log_synced, parse_zxid(what));
-    if (verb == "truncated") return bench.tell(&Learner::on_truncated, parse_zxid(what));
+    if (verb == "truncated") return bench.tell(&Learner::on_truncated);
     if (verb == "snapshot" && what == "progress") {
       bench.learner->on_snapshot_progress(bench.now);
       return;

@@ -140,7 +140,6 @@ void World::carry_out(size_t index, LearnerEffects& effects) {
   if (effects.committed) apply(server, *effects.committed);
   if (effects.established) server.is_established = true;
   check(index);
-  ASSERT_FALSE(effects.discard_data) << *effects.give_up;
   if (effects.ping) {
     LearnerEffects answer;
     server.learner->answer_ping(*effects.ping, {}, answer);

@@ -117,6 +117,8 @@ void World::follow(size_t index, size_t leader) {
   Server& server = servers[index];
   server.decoder = wire::QuorumPacketDecoder();
   server.snapshot.clear();
+  // As Replica::bring_data_in_order() sees to it.
+  if (server.tree_zxid > server.disk.last()) reload(server);
   LearnerStart start{server.id,           membership_,        server.disk.accepted,
                      server.disk.current, server.disk.last(), server.tree_zxid};
   server.learner = std::make_unique<Learner>(std::move(start), learner_options_, now_);
@@ -251,6 +253,7 @@ void World::finish(Server& server, const DiskOp& op) {
   } else if (const auto* cut = std::get_if<TruncateOp>(&op)) {
     while (!disk.txns.empty() && disk.txns.back().zxid > cut->target) disk.txns.pop_back();
     if (disk.base > cut->target) disk.base = Zxid{};
+    EXPECT_EQ(disk.last(), cut->target) << "a server is asked to discard its data";
   } else if (const auto* install = std::get_if<InstallOp>(&op)) {
     disk.txns = install->txns;
     disk.base = install->zxid;
@@ -276,7 +279,7 @@ void World::tell_done(Server& server, const DiskOp& op) {
   } else if (std::holds_alternative<TruncateOp>(op)) {
     server.view = server.disk.txns;
     if (server.tree_zxid > server.disk.last()) reload(server);
-    if (server.learner) server.learner->on_truncated(server.disk.last(), now_, learning);
+    if (server.learner) server.learner->on_truncated(now_, learning);
   } else if (server.learner) {
     server.learner->on_snapshot_installed(now_, learning);
   }
