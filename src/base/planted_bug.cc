@@ -44,6 +44,7 @@ const char* planted_bug_name(PlantedBug bug) {
       "unused container reaped",
       "ACL version kept",
       "left leader waits",
+      "replayed not counted",
   };
   static_assert(sizeof(kNames) / sizeof(*kNames) == static_cast<size_t>(PlantedBug::kLast));
   return kNames[static_cast<int>(bug)];

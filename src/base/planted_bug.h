@@ -43,6 +43,7 @@ enum class PlantedBug {
   kUnusedContainerReaped,  // a container that never had a child is taken for an empty one
   kAclVersionKept,         // setACL does not count
   kLeftLeaderWaits,        // a would-be leader that its voters have left waits for initLimit
+  kReplayedNotCounted,     // what a start replays does not count for the next snapshot
   kLast
 };
 
