@@ -50,6 +50,7 @@ const char* planted_bug_name(PlantedBug bug) {
       "discard keeps the epoch",
       "damaged tail taken for torn",
       "left leader waits",
+      "replayed not counted",
   };
   static_assert(sizeof(kNames) / sizeof(*kNames) == static_cast<size_t>(PlantedBug::kLast));
   return kNames[static_cast<int>(bug)];

@@ -44,11 +44,12 @@ enum class PlantedBug {
   kAclVersionKept,          // setACL does not count
   kStrangersConfiguration,  // a configuration is taken from whoever sends one
   kUnreadableTxnLogged,     // a proposal is logged whatever its bytes are
-  kCutAtBadEntry,          // TRUNC takes a damaged entry for the end of the log
-  kUntrustedForgotten,     // an emptied server is trusted again after a restart
-  kDiscardKeepsEpoch,      // who gives up its history keeps its currentEpoch
-  kDamageTakenForTorn,     // what is noted of synced bytes is not looked at
+  kCutAtBadEntry,           // TRUNC takes a damaged entry for the end of the log
+  kUntrustedForgotten,      // an emptied server is trusted again after a restart
+  kDiscardKeepsEpoch,       // who gives up its history keeps its currentEpoch
+  kDamageTakenForTorn,      // what is noted of synced bytes is not looked at
   kLeftLeaderWaits,         // a would-be leader that its voters have left waits for initLimit
+  kReplayedNotCounted,      // what a start replays does not count for the next snapshot
   kLast
 };
 

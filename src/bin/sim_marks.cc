@@ -150,7 +150,6 @@ constexpr const char* kElsewhere[] = {
     "learner.epoch_far_ahead",
     "learner.held_too_much",
     "learner.impossible_snap",
-    "learner.impossible_trunc",
     "learner.old_epoch",
     "learner.packet_out_of_turn",
     "learner.proposal_gap",

@@ -17,7 +17,7 @@ std::string mode_words(const WordAnswer& answer) {
   if (!mode.empty()) return "Mode: " + mode + ", zxid " + line_value(answer.text, "Zxid");
   if (answer.text.find(kNotServing) != std::string::npos) {
     // Zooid adds a second line with the reason; Java ZooKeeper has none.
-    std::string reason = line_value(answer.text, "Reason");
+    std::string reason = line_value(answer.text, "Trouble");
     if (reason.empty()) reason = "no quorum, looking for a leader";
     return "not serving: " + reason;
   }

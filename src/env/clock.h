@@ -10,8 +10,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual Now now() const = 0;
-  // The monotonic clock at this instant, from any thread. For figures alone: nothing that happens
-  // may depend on it.
+  // The monotonic clock at this instant, from any thread. For figures and for the pace
+  // of work in the background: nothing else that happens may depend on it.
   virtual int64_t instant_us() const = 0;
 };
 

@@ -26,6 +26,12 @@ class File {
   // fdatasync: content and length are durable when it returns. After a failure nobody knows what
   // is on disk.
   virtual Result<> sync() = 0;
+  // Sees that a range that was written reaches the disk, and waits for it. Promises nothing: it
+  // only leaves less to a later sync, which would hold up the syncs of other files.
+  virtual Result<> write_back(uint64_t offset, uint64_t bytes) {
+    (void)offset, (void)bytes;
+    return {};
+  }
   virtual Result<> truncate(uint64_t size) = 0;
   virtual Result<uint64_t> size() = 0;
 };

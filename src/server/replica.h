@@ -60,6 +60,7 @@ class Replica : public env::Worker,
   const ReplicaCore& core() const { return core_; }
   ReplicaCore& core_for_start() { return core_; }
   bool is_leading() const;
+  bool is_taking_snapshot() const { return snapshot_taker_.is_active(); }
   // What autopurge.purgeInterval does in its time: old files go.
   void purge();
   // Why this server must leave the ensemble and the process end (rule 14); nullopt otherwise.

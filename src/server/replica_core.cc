@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mark.h"
+#include "base/planted_bug.h"
 #include "state/quota.h"
 
 namespace zooid::server {
@@ -88,6 +89,7 @@ void ReplicaCore::take_history(storage::Recovered& recovered) {
   for (storage::LoggedTxn& txn : recovered.recent) window.push(txn.zxid, std::move(txn.txn));
   recovered.recent.clear();
   txns_since_snapshot = recovered.replayed_txns;
+  if (is_planted(PlantedBug::kReplayedNotCounted)) txns_since_snapshot = window.txns().size();
   bytes_since_snapshot = recovered.replayed_bytes;
 }
 

@@ -13,6 +13,13 @@ constexpr int64_t kRetryUs = 2'000;
 // After a failure. Not sooner: what failed may have been a large file on a full disk.
 constexpr int64_t kPauseAfterFailureUs = 60'000'000;
 constexpr size_t kChunkBytes = 64u * 1024;
+// A normal snapshot is in no hurry: so much a millisecond leaves loop and disk to those who wait.
+constexpr int64_t kSliceEveryUs = 1'000;
+// Where the log's syncs take longer than this, the walk makes a pause as long as the last one, for
+// the disk's sake (rule 9) …
+constexpr int64_t kSlowSyncUs = 5'000;
+// … but not longer than this: it has to end some time, also on a disk that is always slow.
+constexpr int64_t kPauseUsMax = 10'000;
 
 }  // namespace
 
@@ -39,6 +46,12 @@ void SnapshotTaker::begin() {
   ++id_;
   txns_held_ = std::exchange(core_.txns_since_snapshot, 0);
   bytes_held_ = std::exchange(core_.bytes_since_snapshot, 0);
+  // What is logged and not applied yet stands behind it.
+  for (auto it = core_.window.above(core_.database->last_zxid()); it != core_.window.txns().end();
+       ++it) {
+    core_.txns_since_snapshot += 1;
+    core_.bytes_since_snapshot += it->txn.size();
+  }
   draw_thresholds();
   walk_ = std::make_unique<state::SnapshotWalk>(*core_.database);
   core_.snapshots.submit(storage::SnapshotBegin{id_, walk_->zxid()});
@@ -87,7 +100,7 @@ void SnapshotTaker::step(Now now) {
   bytes.reserve(kChunkBytes + 4096);
   const bool is_complete = walk_->step(bytes, 256, kChunkBytes);
   core_.snapshots.submit(storage::SnapshotChunk{id_, std::move(bytes)});
-  deadline_us_ = 0;  // again at the next wake-up, at once
+  deadline_us_ = next_slice_at(now);
   if (!is_complete) return;
   walk_.reset();
   deadline_us_ = kNever;
@@ -101,6 +114,14 @@ void SnapshotTaker::step(Now now) {
   }
   core_.snapshots.submit(end);
   if (!installing_) core_.snapshots.submit(storage::SnapshotPublish{id_});
+}
+
+int64_t SnapshotTaker::next_slice_at(Now now) {
+  if (installing_) return 0;  // nobody is served meanwhile: at once
+  const storage::LogFigures figures = core_.log.figures();
+  const bool is_new = std::exchange(log_syncs_, figures.syncs) != figures.syncs;
+  const auto sync_us = static_cast<int64_t>(is_new ? figures.last_sync_us : 0);
+  return now.mono_us + (sync_us < kSlowSyncUs ? kSliceEveryUs : std::min(sync_us, kPauseUsMax));
 }
 
 SnapshotTaker::Event SnapshotTaker::on_completion(const storage::SnapshotCompletion& completion,

@@ -40,6 +40,7 @@ class SnapshotTaker {
   void draw_thresholds();
   // The one begun will not come: what it would have held counts again for the next.
   void give_up();
+  int64_t next_slice_at(Now now);
 
   ReplicaCore& core_;
   std::unique_ptr<state::SnapshotWalk> walk_;
@@ -48,6 +49,7 @@ class SnapshotTaker {
   std::string failure_;
   uint64_t id_ = 0;
   int64_t deadline_us_ = kNever;
+  uint64_t log_syncs_ = 0;  // seen at the last slice
   uint64_t txns_threshold_ = 0;
   uint64_t bytes_threshold_ = 0;
   uint64_t txns_held_ = 0;  // in the one begun, behind the one before

@@ -4,6 +4,7 @@
 
 #include "base/planted_bug.h"
 #include "sim/cluster.h"
+#include "sim/log_growth_checker.h"
 #include "sim/nemesis.h"
 #include "sim/reply_checker.h"
 #include "sim/tree_checker.h"
@@ -149,6 +150,7 @@ class Simulation {
     if (cluster_.is_stopped()) return;
     for (const auto& server : cluster_.servers()) {
       check_tree(*server, replies.model(), cluster_.now_us(), verdict_);
+      check_log_growth(*server, cluster_.now_us(), verdict_);
     }
   }
 

@@ -32,7 +32,7 @@ void die_of_failed_sync(const Error& error) {
 // Read from any thread, written by the worker's: single numbers, no order between them.
 struct AtomicFigures {
   std::atomic<uint64_t> syncs{0}, appended_txns{0}, appended_bytes{0}, sync_us_total{0},
-      sync_us_max{0}, slow_syncs{0};
+      sync_us_max{0}, slow_syncs{0}, last_sync_us{0};
 };
 
 void add(std::atomic<uint64_t>& figure, uint64_t value) {
@@ -121,7 +121,8 @@ LogFigures LogWorker::figures() const {
           figures.appended_bytes.load(std::memory_order_relaxed),
           figures.sync_us_total.load(std::memory_order_relaxed),
           figures.sync_us_max.load(std::memory_order_relaxed),
-          figures.slow_syncs.load(std::memory_order_relaxed)};
+          figures.slow_syncs.load(std::memory_order_relaxed),
+          figures.last_sync_us.load(std::memory_order_relaxed)};
 }
 
 bool LogWorker::step() {
@@ -206,6 +207,7 @@ void LogWorker::Parts::count_batch() {
   const uint64_t sync_us = appender.last_sync_us();
   add(figures.syncs, 1);
   add(figures.sync_us_total, sync_us);
+  figures.last_sync_us.store(sync_us, std::memory_order_relaxed);
   if (sync_us > figures.sync_us_max.load(std::memory_order_relaxed)) {
     figures.sync_us_max.store(sync_us, std::memory_order_relaxed);
   }

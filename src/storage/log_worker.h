@@ -160,6 +160,7 @@ struct LogOptions {
 struct LogFigures {  // counters for mntr and bench; read from any thread
   uint64_t syncs = 0, appended_txns = 0, appended_bytes = 0, sync_us_total = 0, sync_us_max = 0;
   uint64_t slow_syncs = 0;
+  uint64_t last_sync_us = 0;
 };
 
 class LogWorker {

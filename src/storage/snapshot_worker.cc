@@ -14,8 +14,9 @@
 namespace zooid::storage {
 namespace {
 
-// Synced this often while it is written: one large flush at the end would hold up the log's syncs.
-constexpr uint64_t kSyncEveryBytes = 8u << 20;
+// Brought to the disk this often while it is written: one large flush at the end would hold up the
+// log's syncs, and a request of more bytes would keep the disk from them for long.
+constexpr uint64_t kWriteBackBytes = 1u << 20;
 
 size_t backlog_of(const SnapshotRequest& request) {
   const auto* chunk = std::get_if<SnapshotChunk>(&request);
@@ -35,7 +36,7 @@ struct SnapshotWorker::Parts {
     std::string temporary;
     std::unique_ptr<env::File> file;
     std::unique_ptr<SnapshotFileWriter> writer;  // null when it is finished
-    uint64_t synced = 0;
+    uint64_t written_back = 0;
   };
 
   env::FileSystem& files;
@@ -137,9 +138,10 @@ void SnapshotWorker::Parts::carry_out(SnapshotChunk& request) {
 Result<> SnapshotWorker::Parts::append(std::string_view bytes) {
   ASSERT(active->writer != nullptr);
   TRY(active->writer->append(bytes));
-  if (active->writer->written() - active->synced < kSyncEveryBytes) return {};
-  active->synced = active->writer->written();
-  return active->file->sync();
+  const uint64_t unwritten = active->writer->written() - active->written_back;
+  if (unwritten < kWriteBackBytes) return {};
+  const uint64_t offset = std::exchange(active->written_back, active->writer->written());
+  return active->file->write_back(offset, unwritten);
 }
 
 void SnapshotWorker::Parts::carry_out(SnapshotEnd& request) {

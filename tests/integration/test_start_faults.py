@@ -179,6 +179,9 @@ def unwritable_at_run_time():
         time.sleep(0.1)
     if bad or len(epochs) != 1:
         return False, 'epochs %s, bad %s' % (epochs, bad[:1])
+    told = subprocess.run([ZOOID, 'status', '-s', '127.0.0.1:%d' % mute.port], stdout=subprocess.PIPE).stdout.decode()
+    if 'Read-only file system' not in told:
+        return False, 'status: ' + told
     # One of the two others is gone: together they would be a quorum, and it may have the highest id.
     lead.stop()
     decided = mute.out().count('election decided')

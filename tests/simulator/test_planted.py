@@ -39,6 +39,7 @@ FOUND = [
     "unused container reaped",
     "ACL version kept",
     "left leader waits",
+    "replayed not counted",
 ]
 
 
