@@ -43,6 +43,11 @@ enum class PlantedBug {
   kUnusedContainerReaped,  // a container that never had a child is taken for an empty one
   kAclVersionKept,         // setACL does not count
   kLeftLeaderWaits,        // a would-be leader that its voters have left waits for initLimit
+  kSnapBelowLearner,       // a would-be leader's SNAP lies below what the learner has logged
+  kSyncEndAtWalkBegin,     // a SNAP counts as whole at the zxid at which its walk began
+  kDiffFromDamagedLog,     // a learner that the log files have failed is served from them again
+  kEarlyAckForgotten,      // an ACK from before the ACK of NEWLEADER is not counted with it
+  kPingPartCounts,         // each part of a PING's answer counts as an answer
   kLast
 };
 

@@ -150,6 +150,7 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
 
 void LeaderRole::establish(Epoch epoch, Now now) {
   core_.current_epoch = epoch;
+  if (!core_.judge_state()) return;
   const auto dropped = core_.database->drop_orphaned_ephemerals();
   for (const std::string& path : dropped) {
     log::warn("ephemeral node of an unknown session removed path={}", path);
@@ -165,6 +166,8 @@ void LeaderRole::establish(Epoch epoch, Now now) {
 }
 
 void LeaderRole::order(const WriteOrder& write, zab::LeaderEffects& effects, Now now) {
+  // Without a zxid for it the role ends, and with it the connections of all who wait.
+  if (!machine_->may_propose(effects)) return;
   const Zxid zxid = machine_->next_zxid();
   Bytes bytes = primary_->order(write, zxid, now);
   machine_->propose(zxid, std::move(bytes), now, effects);
@@ -175,8 +178,12 @@ void LeaderRole::on_learner_request(const zab::LeaderEffects::Request& request,
   if (std::ranges::find(closed_, request.learner) != closed_.end()) return;  // dropped just now
   const auto forwarded = wire::read_forwarded_request(request.packet.data.view());
   if (!forwarded || !primary_) {
-    log::warn("unreadable or early REQUEST learner={}", request.learner);
-    return;
+    // Whoever sent it waits for a transaction that nobody can make.
+    MARK("leader.request_unreadable");
+    const auto it = connections_.find(request.learner);
+    if (it == connections_.end()) return;
+    it->second->close();
+    return drop_connection(request.learner, "it forwarded an unreadable request");
   }
   if (forwarded->type == wire::OpCode::kSync) {
     machine_->sync(request.learner, effects);

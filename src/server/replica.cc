@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
+#include "zab/attempt_pace.h"
 
 namespace zooid::server {
 namespace {
@@ -275,6 +276,10 @@ void Replica::end_role(const std::string& why, Now now) {
   if (!was_in_role) return;
   log::info("{} ends: {}", core_.is_serving() ? core_.mode() : "role", why);
   detected_us_ = now.mono_us;
+  if (const auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
+    const bool has_failed = !(*follower)->is_established() && (*follower)->has_heard_leader();
+    failed_attempts_ = has_failed ? failed_attempts_ + 1 : 0;
+  }
   // The role owns its peer connections: ending it closes them.
   role_ = Waiting{why};
   core_.take_end_request();
@@ -294,8 +299,10 @@ void Replica::begin_role(Now now) {
     return;
   }
   Looking looking;
-  // A state that is known to be empty by accident is shown to nobody.
-  if (core_.config.read_only_mode_enabled && !core_.is_untrusted) {
+  // A state that is known to be empty by accident, or a mixture, is shown to nobody.
+  const bool can_be_read = !core_.is_untrusted && core_.database->is_whole();
+  if (core_.config.read_only_mode_enabled && !can_be_read) MARK("replica.not_whole_not_served");
+  if (core_.config.read_only_mode_enabled && can_be_read) {
     looking.read_only_at_us = now.mono_us + ReadOnlyRole::patience_us(core_.config);
   }
   role_ = std::move(looking);
@@ -344,8 +351,9 @@ void Replica::start_role(const zab::Decision& decision, Now now) {
   if (decision.role == wire::PeerState::kLeading) {
     role_ = std::make_unique<LeaderRole>(core_, membership_, now);
   } else {
-    role_ = std::make_unique<FollowerRole>(core_, snapshot_taker_, membership_,
-                                           decision.vote.leader, now);
+    role_ =
+        std::make_unique<FollowerRole>(core_, snapshot_taker_, membership_, decision.vote.leader,
+                                       zab::pause_after_failures(failed_attempts_), now);
   }
 }
 

@@ -37,6 +37,7 @@ class Recovery {
   Result<> load_snapshot();
   Result<> refuse_log_without_snapshot();
   Result<> replay();
+  Result<> refuse_unexplained();
   Result<> settle_emptiness();
   void note_mismatches();
 
@@ -136,6 +137,21 @@ Result<> Recovery::replay() {
   return {};
 }
 
+// A fuzzy snapshot may have nodes whose ACL only the log holds (rule 38). A member whose log ends
+// within the fuzzy range gets the rest from its leader, and is read by nobody before.
+Result<> Recovery::refuse_unexplained() {
+  const std::string path = recovered_.database->unexplained_acl();
+  if (path.empty()) return {};
+  const std::string what =
+      fmt::format("{}: neither snapshot.{:x} nor the log behind it holds the ACL of \"{}\"",
+                  snapshot_directory_, recovered_.snapshot_zxid.value, path);
+  const bool is_more_to_come = recovered_.database->fuzzy_end() > recovered_.database->last_zxid();
+  if (!options_.is_ensemble_member || !is_more_to_come) return fail(Error::Kind::kCorrupt, what);
+  MARK("storage.acl_still_unexplained");
+  recovered_.notes.push_back(what + " as far as it goes");
+  return {};
+}
+
 // A server that has lost its data must not vote as if it had never had any (storage-formats 8.2).
 Result<> Recovery::settle_emptiness() {
   recovered_.last_logged = recovered_.database->last_zxid();
@@ -186,6 +202,7 @@ Result<Recovered> Recovery::run() {
   TRY(load_snapshot());
   TRY(refuse_log_without_snapshot());
   TRY(replay());
+  TRY(refuse_unexplained());
   TRY(settle_emptiness());
   note_mismatches();
   if (options_.is_ensemble_member) {

@@ -32,10 +32,7 @@ constexpr size_t kTouchBytes = 12;  // session id, time-out
 void Leader::Machine::propose(Zxid zxid, Bytes txn, LeaderEffects& effects) {
   ASSERT(is_established());
   ASSERT(zxid == successor(proposed, epoch));
-  if (zxid.counter() >= options.counter_max) {
-    MARK("leader.counter_exhausted");
-    return abdicate("the zxid counter of the epoch is used up", effects);
-  }
+  ASSERT(zxid.counter() < options.counter_max);
   // What a Java peer cannot read stops it, and all its followers (rules 12 and 13).
   ASSERT(txn.size() <= static_cast<size_t>(options.txn_bytes_max));
   const auto header = wire::read_txn_header(txn.view());
@@ -111,9 +108,13 @@ uint64_t Leader::Machine::confirm(LeaderEffects& effects) {
   return rounds_begun;
 }
 
-void Leader::Machine::on_ping_answered(LearnerProgress& learner, LeaderEffects& effects) {
+void Leader::Machine::on_ping_answered(LearnerProgress& learner, Zxid zxid,
+                                       LeaderEffects& effects) {
   if (learner.pings_under_way.empty()) return;  // of a PING before UPTODATE
-  learner.round_confirmed = learner.pings_under_way.front();
+  // An answer in several parts: the last one counts. Else the parts of one answer would confirm
+  // rounds that the learner has never heard of.
+  if (zxid != learner.pings_under_way.front().zxid) return;
+  learner.round_confirmed = learner.pings_under_way.front().round;
   learner.pings_under_way.pop_front();
   if (learner.round_confirmed < rounds_begun && learner.pings_under_way.empty()) {
     learner.is_ping_due = true;
@@ -150,7 +151,7 @@ void Leader::Machine::on_synced_packet(LearnerProgress& learner, const wire::Quo
       return on_ack(learner, packet.zxid, now, effects);
     case wire::PacketType::kPing:
       is_well_formed = take_touches(learner, packet.data.view(), effects);
-      if (is_well_formed && is_in_broadcast) on_ping_answered(learner, effects);
+      if (is_well_formed && is_in_broadcast) on_ping_answered(learner, packet.zxid, effects);
       break;
     case wire::PacketType::kRevalidate:
       is_well_formed = is_in_broadcast && take_revalidate(learner, packet.data.view(), effects);

@@ -106,7 +106,8 @@ class Learner {
     SessionId session;
     int32_t timeout_ms;
   };
-  // At most 64 k sessions in a PING packet (rule 13); more packets for more.
+  // At most 64 k sessions in a PING packet (rule 13); more packets for more, of which the last
+  // carries the PING's zxid.
   void answer_ping(Zxid ping_zxid, const std::vector<Touched>& touched, LearnerEffects& effects);
 
   void on_timer(Now now, LearnerEffects& effects);

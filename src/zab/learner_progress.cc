@@ -21,6 +21,8 @@ const char* stage_name(LearnerStage stage) {
       return "its ACKEPOCH";
     case LearnerStage::kEpochQuorum:
       return "the quorum of ACKEPOCHs";
+    case LearnerStage::kAwaitsQuorum:
+      return "the quorum of NEWLEADER acks, to be brought in line";
     case LearnerStage::kReach:
       return "the choice of its synchronisation";
     case LearnerStage::kHistory:
@@ -50,9 +52,10 @@ std::optional<LeaderEffects::History> LearnerProgress::pump(const BroadcastView&
     send_uptodate(view, out, now);
   }
   if (is_ping_due && stage > LearnerStage::kSync) {
-    write_packet(out, PacketType::kPing, std::max(view.proposed, Zxid::make(view.epoch, 0)));
+    const Zxid zxid = std::max(view.proposed, Zxid::make(view.epoch, 0));
+    write_packet(out, PacketType::kPing, zxid);
     is_ping_due = false;
-    if (stage == LearnerStage::kBroadcast) pings_under_way.push_back(view.rounds_begun);
+    if (stage == LearnerStage::kBroadcast) pings_under_way.push_back({zxid, view.rounds_begun});
   }
   send_answers(view, out);
   while (out.size() < limit) {
