@@ -156,6 +156,7 @@ constexpr const char* kElsewhere[] = {
     "replica.acl_unexplained",
     "replica.apply_skipped",
     "replica.not_whole_not_served",
+    "replica.stood_still_for_too_long",
     "replica.read_only",
     "state.acl_key_beyond_the_map",
     "state.create_of_existing_node",

@@ -1,5 +1,7 @@
 #include "server/replica.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/assert.h"
@@ -139,6 +141,14 @@ void Replica::notice_pause(Now now) {
   }
   if (primary != nullptr) primary->tracker().postpone_all(late_us);
   core_.local_sessions.postpone_all(late_us);
+  const int64_t sync_us = ms_to_us(int64_t{core_.config.tick_ms} * core_.config.sync_limit);
+  const bool has_peers = membership_.voters().size() > 1;
+  if (late_us > sync_us && has_peers && core_.is_serving() && !core_.is_read_only()) {
+    // The others have given it up, and may have gone on without it.
+    MARK("replica.stood_still_for_too_long");
+    core_.request_end(
+        fmt::format("this process stood still for {} ms, longer than syncLimit", late_us / 1000));
+  }
 }
 
 void Replica::handle(ToReplica& message, Now now) {

@@ -38,6 +38,7 @@ class Recovery {
   Result<> refuse_log_without_snapshot();
   Result<> replay();
   Result<> refuse_unexplained();
+  void note_whole_state();
   Result<> settle_emptiness();
   void note_mismatches();
 
@@ -152,6 +153,15 @@ Result<> Recovery::refuse_unexplained() {
   return {};
 }
 
+// A snapshot that was received from a leader does not tell where its fuzzy range ends. But the log
+// holds all of it once this server has acknowledged that leader's epoch.
+void Recovery::note_whole_state() {
+  state::Database& database = *recovered_.database;
+  const bool is_told = database.fuzzy_end() != state::kFuzzyEndUnknown;
+  if (is_told || recovered_.current_epoch < recovered_.snapshot_zxid.epoch()) return;
+  database.set_fuzzy_end(database.last_zxid());
+}
+
 // A server that has lost its data must not vote as if it had never had any (storage-formats 8.2).
 Result<> Recovery::settle_emptiness() {
   recovered_.last_logged = recovered_.database->last_zxid();
@@ -209,6 +219,7 @@ Result<Recovered> Recovery::run() {
     TRY_VALUE(epochs, recover_epochs(files_, snapshot_directory_, recovered_.last_logged));
     recovered_.accepted_epoch = epochs.accepted;
     recovered_.current_epoch = epochs.current;
+    note_whole_state();
   }
   TRY(make_durable());
   ASSERT(recovered_.database != nullptr);

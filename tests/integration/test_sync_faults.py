@@ -324,8 +324,34 @@ def damaged_log_file_of_the_leader():
         took, len(closes), equal, (said or closes or ['nothing said'])[-1][-200:])
 
 
+def old_leader_answers_nothing_when_it_wakes():
+    """It stood still for longer than syncLimit: a read that waits at it is of a reign that has ended."""
+    s = members(['zooid'] * 3)
+    for x in s.values():
+        x.extra = 'tickTime=200 initLimit=50 syncLimit=5'
+        x.start()
+    for x in s.values():
+        x.must_serve(40)
+    old = leader(s)
+    c = old.client(30000)
+    create_many(c, [b'/v'], b'old')
+    old.signal(signal.SIGSTOP)
+    c.s.sendall(c.req(GET, path_watch(b'/v')))
+    new = leader({i: x for i, x in s.items() if x is not old}, 30)
+    w = new.client()
+    if w.err(SET, setdata(b'/v', b'new')):
+        raise RuntimeError('set failed')
+    time.sleep(1.5)
+    old.signal(signal.SIGCONT)
+    try:
+        answer = c.reply()
+    except (EOFError, OSError):
+        answer = None
+    return answer is None, 'answered %r' % (answer,) if answer else 'closed'
+
+
 CASES = [java_surplus_behind_a_snapshot, java_surplus_of_another_epoch_for_the_quorum, no_mixture_is_served,
-         fuzzy_acls_of_a_java_snapshot, damaged_log_file_of_the_leader]
+         fuzzy_acls_of_a_java_snapshot, damaged_log_file_of_the_leader, old_leader_answers_nothing_when_it_wakes]
 if os.environ.get('ZOOID_TEST_ALL') == '1' or len(sys.argv) > 1:
     CASES += [java_surplus_of_another_epoch_waits, zooid_surplus_under_a_java_leader,
               no_mixture_is_served_under_a_java_leader, acls_change_while_java_sends_its_snapshot]
