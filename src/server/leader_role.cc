@@ -309,6 +309,10 @@ void LeaderRole::send_history(const zab::LeaderEffects::History& wanted, Now now
   size_t bytes = 0;
   while (reader != readers_.end() && bytes < core_.config.history_slice_bytes) {
     auto txn = reader->second.next();
+    if (!txn) {
+      log::error("history for a learner cannot be read learner={}: {}", wanted.learner,
+                 txn.error().message);
+    }
     if (!txn || !*txn) break;
     if ((*txn)->zxid <= wanted.after) continue;
     if ((*txn)->zxid > wanted.up_to) break;
