@@ -18,6 +18,7 @@
 #include "wire/jute.h"
 #include "wire/txn.h"
 #include "zab/leader_machine.h"
+#include "zab/learner.h"
 
 namespace zooid::zab {
 namespace {
@@ -111,10 +112,9 @@ uint64_t Leader::Machine::confirm(LeaderEffects& effects) {
 void Leader::Machine::on_ping_answered(LearnerProgress& learner, Zxid zxid,
                                        LeaderEffects& effects) {
   if (learner.pings_under_way.empty()) return;  // of a PING before UPTODATE
-  // An answer in several parts: the last one counts. Else the parts of one answer would confirm
-  // rounds that the learner has never heard of.
-  if (zxid != learner.pings_under_way.front().zxid) return;
-  learner.round_confirmed = learner.pings_under_way.front().round;
+  // Else the parts of one answer would confirm rounds that the learner has never heard of.
+  if (zxid == kPingPart) return;
+  learner.round_confirmed = learner.pings_under_way.front();
   learner.pings_under_way.pop_front();
   if (learner.round_confirmed < rounds_begun && learner.pings_under_way.empty()) {
     learner.is_ping_due = true;

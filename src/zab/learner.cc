@@ -15,9 +15,6 @@ namespace {
 
 constexpr int32_t kProtocolVersion = 0x10000;
 constexpr size_t kTouchesPerPing = 64u * 1024;  // rule 13: must fit the leader's largest buffer
-// Of the parts of a PING's answer before the last: no PING has it, so only the last one counts as
-// the answer. Apache's leader looks at no answer's zxid.
-constexpr Zxid kPingPart{0};
 
 }  // namespace
 

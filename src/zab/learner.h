@@ -18,6 +18,10 @@
 
 namespace zooid::zab {
 
+// The zxid of the parts of a PING's answer before the last one, which alone has the PING's own and
+// counts as the answer. No PING has this one; Apache's leader looks at no answer's zxid.
+inline constexpr Zxid kPingPart{0};
+
 struct LearnerOptions {
   int64_t tick_ms = 2000;
   int32_t init_limit = 10;

@@ -52,10 +52,9 @@ std::optional<LeaderEffects::History> LearnerProgress::pump(const BroadcastView&
     send_uptodate(view, out, now);
   }
   if (is_ping_due && stage > LearnerStage::kSync) {
-    const Zxid zxid = std::max(view.proposed, Zxid::make(view.epoch, 0));
-    write_packet(out, PacketType::kPing, zxid);
+    write_packet(out, PacketType::kPing, std::max(view.proposed, Zxid::make(view.epoch, 0)));
     is_ping_due = false;
-    if (stage == LearnerStage::kBroadcast) pings_under_way.push_back({zxid, view.rounds_begun});
+    if (stage == LearnerStage::kBroadcast) pings_under_way.push_back(view.rounds_begun);
   }
   send_answers(view, out);
   while (out.size() < limit) {

@@ -82,11 +82,7 @@ struct LearnerProgress {
   std::deque<Sync> syncs;
   // The rounds of confirm() that had begun when each PING left that is not answered yet. Counted
   // from UPTODATE on: Java learners answer none before it.
-  struct Ping {
-    Zxid zxid;  // its answer carries it, too
-    uint64_t round;
-  };
-  std::deque<Ping> pings_under_way;
+  std::deque<uint64_t> pings_under_way;
   uint64_t round_confirmed = 0;  // that it has answered
   struct RevalidateAnswer {
     Zxid after;  // what was committed when it was given: keeps the order of Apache's one queue
