@@ -51,6 +51,11 @@ const char* planted_bug_name(PlantedBug bug) {
       "damaged tail taken for torn",
       "left leader waits",
       "replayed not counted",
+      "SNAP below the learner",
+      "sync end at the walk's beginning",
+      "DIFF from a damaged log",
+      "early ACK forgotten",
+      "part of a PING's answer counts",
   };
   static_assert(sizeof(kNames) / sizeof(*kNames) == static_cast<size_t>(PlantedBug::kLast));
   return kNames[static_cast<int>(bug)];

@@ -50,6 +50,11 @@ enum class PlantedBug {
   kDamageTakenForTorn,      // what is noted of synced bytes is not looked at
   kLeftLeaderWaits,         // a would-be leader that its voters have left waits for initLimit
   kReplayedNotCounted,      // what a start replays does not count for the next snapshot
+  kSnapBelowLearner,        // a would-be leader's SNAP lies below what the learner has logged
+  kSyncEndAtWalkBegin,      // a SNAP counts as whole at the zxid at which its walk began
+  kDiffFromDamagedLog,      // a learner that the log files have failed is served from them again
+  kEarlyAckForgotten,       // an ACK from before the ACK of NEWLEADER is not counted with it
+  kPingPartCounts,          // each part of a PING's answer counts as an answer
   kLast
 };
 

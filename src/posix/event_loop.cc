@@ -22,6 +22,8 @@ namespace {
 
 constexpr int64_t kWaitMaxUs = 3'600'000'000;
 constexpr int64_t kStopDrainUs = 1'000'000;
+// A wake-up that comes so late was not late by itself: the process stood still.
+constexpr int64_t kStoodStillUs = 1'000'000;
 // Workers that keep waking each other must not keep the network waiting.
 constexpr int kBatchesPerWakeUp = 16;
 
@@ -61,6 +63,7 @@ struct EventLoop::Parts {
   Reactor reactor;  // its connections cancel their look-ups when they go
   std::vector<env::Worker*> workers;
   Now now = read_clocks();
+  bool has_stood_still = false;
   bool running = false;
   std::atomic<bool> stopped = false;
 
@@ -90,8 +93,11 @@ int64_t EventLoop::Parts::wait_us(int64_t longest_us) const {
 
 void EventLoop::Parts::sleep(int64_t longest_us) {
   // Whoever woke us has its turn in the batch that follows.
-  waker.sleep(wait_us(longest_us), [this](int64_t timeout_us) { reactor.wait(timeout_us); });
+  const int64_t wait = wait_us(longest_us);
+  const int64_t due_us = now.mono_us + wait;
+  waker.sleep(wait, [this](int64_t timeout_us) { reactor.wait(timeout_us); });
   refresh_now();
+  has_stood_still = now.mono_us > due_us + kStoodStillUs;
 }
 
 void EventLoop::Parts::run_posted() {
@@ -118,6 +124,9 @@ bool EventLoop::Parts::run_batches() {
 void EventLoop::Parts::wake_up(int64_t longest_us) {
   sleep(longest_us);
   run_posted();
+  // What arrived meanwhile is for those who know that time has passed: a leader that the others
+  // have left must not answer it.
+  if (has_stood_still) run_batches();
   lookups.deliver();
   reactor.run_deadlines(now.mono_us);
   reactor.run_ready();

@@ -28,7 +28,8 @@ std::vector<env::Endpoint> quorum_endpoints(const zab::Membership& membership, S
 }  // namespace
 
 FollowerRole::FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker,
-                           const zab::Membership& membership, ServerId leader, Now now)
+                           const zab::Membership& membership, ServerId leader, int64_t pause_us,
+                           Now now)
     : core_(core), snapshot_taker_(snapshot_taker), membership_(membership), leader_(leader) {
   zab::LearnerStart start;
   start.self = core_.self();
@@ -70,6 +71,7 @@ FollowerRole::FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker,
   };
   LeaderLink::Limits limits;
   limits.give_up_ms = core_.config.tick_ms * core_.config.init_limit;
+  limits.pause_us = std::min(pause_us, ms_to_us(limits.give_up_ms) / 4);
   limits.attempt_ms = core_.config.connect_timeout_ms;
   limits.data_max = static_cast<int32_t>(core_.config.max_record_buffer());
   link_ = std::make_unique<LeaderLink>(core_.network, quorum_endpoints(membership_, leader), limits,
@@ -171,6 +173,7 @@ void FollowerRole::on_snapshot_stream(std::unique_ptr<state::Database> database,
 }
 
 void FollowerRole::establish(Epoch epoch, Now now) {
+  if (!core_.judge_state()) return;
   established_ = true;
   core_.database->set_config(membership_.text(), membership_.version(), now.wall_ms);
   core_.session_ids.restart(now.wall_ms);

@@ -16,8 +16,9 @@ namespace zooid::server {
 
 class FollowerRole {
  public:
+  // The leader is connected to after `pause_us`.
   FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker, const zab::Membership& membership,
-               ServerId leader, Now now);
+               ServerId leader, int64_t pause_us, Now now);
   ~FollowerRole();
 
   void on_write(ClientWrite& write, Now now);
@@ -39,6 +40,7 @@ class FollowerRole {
   RoleMilestones take_milestones() { return std::exchange(milestones_, {}); }
   ServerId leader() const { return leader_; }
   bool is_established() const { return established_; }
+  bool has_heard_leader() const { return link_->has_heard(); }
 
  private:
   // What is under way with the log and the snapshot worker (each link an event of this role).

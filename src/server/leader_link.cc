@@ -27,8 +27,9 @@ LeaderLink::LeaderLink(env::Network& network, std::vector<env::Endpoint> leader,
       limits_(limits),
       events_(std::move(events)),
       decoder_(limits.data_max),
+      retry_at_us_(now.mono_us + limits.pause_us),
       retry_wait_us_(kRetryFirstUs),
-      give_up_at_us_(now.mono_us + ms_to_us(limits.give_up_ms)),
+      give_up_at_us_(now.mono_us + limits.pause_us + ms_to_us(limits.give_up_ms)),
       last_now_(now) {}
 
 void LeaderLink::attempt(Now now) {

@@ -24,7 +24,8 @@ class LeaderLink : public env::StreamHandler {
     std::function<void(const std::string& reason)> on_closed;
   };
   struct Limits {
-    int64_t give_up_ms;  // no further attempt to connect after this time
+    int64_t give_up_ms;    // no further attempt to connect after this time
+    int64_t pause_us = 0;  // before the first attempt; the other times begin behind it
     // One attempt. A host that lost power swallows what asks for a connection; the kernel would ask
     // again after 1, 3, 7, 15, 31 s, and come long after the host is back.
     int64_t attempt_ms;
@@ -38,6 +39,7 @@ class LeaderLink : public env::StreamHandler {
   void send(std::string_view bytes);
   void on_timer(Now now);
   int64_t next_deadline() const { return retry_at_us_; }
+  bool has_heard() const { return heard_; }
 
   void on_connected() override;
   void on_bytes(std::string_view bytes) override;

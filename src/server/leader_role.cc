@@ -151,6 +151,7 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
 
 void LeaderRole::establish(Epoch epoch, Now now) {
   core_.current_epoch = epoch;
+  if (!core_.judge_state()) return;
   const auto dropped = core_.database->drop_orphaned_ephemerals();
   for (const std::string& path : dropped) {
     log::warn("ephemeral node of an unknown session removed path={}", path);
@@ -168,6 +169,8 @@ void LeaderRole::establish(Epoch epoch, Now now) {
 void LeaderRole::order(const WriteOrder& write, zab::LeaderEffects& effects, Now now) {
   // The counter of the epoch may have ended in this very step; then all clients are sent away.
   if (!machine_->is_established()) return;
+  // Without a zxid for it the role ends, and with it the connections of all who wait.
+  if (!machine_->may_propose(effects)) return;
   const Zxid zxid = machine_->next_zxid();
   Bytes bytes = primary_->order(write, zxid, now);
   machine_->propose(zxid, std::move(bytes), now, effects);
@@ -315,6 +318,10 @@ void LeaderRole::send_history(const zab::LeaderEffects::History& wanted, Now now
   size_t bytes = 0;
   while (reader != readers_.end() && bytes < core_.config.history_slice_bytes) {
     auto txn = reader->second.next();
+    if (!txn) {
+      log::error("history for a learner cannot be read learner={}: {}", wanted.learner,
+                 txn.error().message);
+    }
     if (!txn || !*txn) break;
     if ((*txn)->zxid <= wanted.after) continue;
     if ((*txn)->zxid > wanted.up_to) break;

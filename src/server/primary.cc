@@ -79,6 +79,7 @@ Bytes Primary::order(const WriteOrder& write, Zxid zxid, Now now) {
   request.body = write.body;
   request.ids = write.ids;
   request.is_local_session = write.session != kNoSession && !tracker_.is_known(write.session);
+  request.is_forwarded = write.owner != 0;
   wire::Txn txn = verdict == wire::ErrorCode::kOk
                       ? preparer_.prepare(request, zxid, time_ms)
                       : preparer_.refuse(request, verdict, zxid, time_ms);

@@ -1,11 +1,14 @@
 #include "server/replica.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
+#include "zab/attempt_pace.h"
 
 namespace zooid::server {
 namespace {
@@ -140,6 +143,14 @@ void Replica::notice_pause(Now now) {
   }
   if (primary != nullptr) primary->tracker().postpone_all(late_us);
   core_.local_sessions.postpone_all(late_us);
+  const int64_t sync_us = ms_to_us(int64_t{core_.config.tick_ms} * core_.config.sync_limit);
+  const bool has_peers = membership_.voters().size() > 1;
+  if (late_us > sync_us && has_peers && core_.is_serving() && !core_.is_read_only()) {
+    // The others have given it up, and may have gone on without it.
+    MARK("replica.stood_still_for_too_long");
+    core_.request_end(
+        fmt::format("this process stood still for {} ms, longer than syncLimit", late_us / 1000));
+  }
 }
 
 void Replica::handle(ToReplica& message, Now now) {
@@ -252,6 +263,10 @@ void Replica::end_role(const std::string& why, Now now) {
   if (!was_in_role) return;
   log::info("{} ends: {}", core_.is_serving() ? core_.mode() : "role", why);
   detected_us_ = now.mono_us;
+  if (const auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
+    const bool has_failed = !(*follower)->is_established() && (*follower)->has_heard_leader();
+    failed_attempts_ = has_failed ? failed_attempts_ + 1 : 0;
+  }
   // The role owns its peer connections: ending it closes them.
   role_ = Waiting{why};
   core_.take_end_request();
@@ -283,8 +298,10 @@ void Replica::begin_role(Now now) {
         "that the others elect",
         core_.why_untrusted);
   }
-  // A state that is known to be empty by accident is shown to nobody.
-  if (core_.config.read_only_mode_enabled && !core_.is_untrusted) {
+  // A state that is known to be empty by accident, or a mixture, is shown to nobody.
+  const bool can_be_read = !core_.is_untrusted && core_.database->is_whole();
+  if (core_.config.read_only_mode_enabled && !can_be_read) MARK("replica.not_whole_not_served");
+  if (core_.config.read_only_mode_enabled && can_be_read) {
     looking.read_only_at_us = now.mono_us + ReadOnlyRole::patience_us(core_.config);
   }
   role_ = std::move(looking);
@@ -319,8 +336,9 @@ void Replica::start_role(const zab::Decision& decision, Now now) {
   if (decision.role == wire::PeerState::kLeading) {
     role_ = std::make_unique<LeaderRole>(core_, membership_, now);
   } else {
-    role_ = std::make_unique<FollowerRole>(core_, snapshot_taker_, membership_,
-                                           decision.vote.leader, now);
+    role_ =
+        std::make_unique<FollowerRole>(core_, snapshot_taker_, membership_, decision.vote.leader,
+                                       zab::pause_after_failures(failed_attempts_), now);
   }
 }
 

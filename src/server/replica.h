@@ -157,6 +157,7 @@ class Replica : public env::Worker,
   int64_t started_us_ = 0;
   std::optional<std::string> fatal_;
   bool is_giving_up_ = false;
+  uint32_t failed_attempts_ = 0;  // to follow, in a row
 };
 
 }  // namespace zooid::server

@@ -126,13 +126,23 @@ void ReplicaCore::serve(const std::string& mode) {
   ASSERT(!serving_);
   serving_ = true;
   mode_ = mode;
-  if (database->fuzzy_end() == state::kFuzzyEndUnknown) {
-    // Whatever a leader's walk saw was committed, and stands in the log by the time this server
-    // serves: it came before NEWLEADER.
-    const Zxid logged = window.txns().empty() ? Zxid{0} : window.txns().back().zxid;
-    database->set_fuzzy_end(std::max(logged, database->last_zxid()));
-  }
+  ASSERT(database->unexplained_acl().empty());
+  // Whatever a leader's walk saw was committed when the walk ended, and the leader told so before
+  // NEWLEADER (rule 37; Apache's does, too): it is applied by now.
+  if (database->fuzzy_end() > database->last_zxid()) database->set_fuzzy_end(database->last_zxid());
+  ASSERT(database->is_whole());
   tell_all([&] { return ToShard{Serving{database.get(), mode, false}}; });
+}
+
+bool ReplicaCore::judge_state() {
+  const std::string path = database->unexplained_acl();
+  if (path.empty()) return true;
+  MARK("replica.acl_unexplained");
+  log::error("neither the snapshot nor the history behind it holds the ACL of a node path={}",
+             path);
+  discard_data = true;
+  request_end("the state lacks the ACL of a node");
+  return false;
 }
 
 void ReplicaCore::serve_read_only() {

@@ -69,7 +69,11 @@ class ReplicaCore {
   void add_shard(ShardId id, ShardInbox& inbox);
   void tell(ShardId shard, ToShard message);
   void tell_all(const std::function<ToShard()>& make);
-  void serve(const std::string& mode);  // every shard: Serving
+  // Every shard: Serving. Requires that everything the state may have seen is applied.
+  void serve(const std::string& mode);
+  // False if something is still missing that should have come by now: the role ends, and the state
+  // is given up for the leader's.
+  bool judge_state();
   // As serve(), for clients that accept a state that may be old and cannot be changed.
   void serve_read_only();
   void stop_serving(const std::string& reason);  // every shard: NotServing; writes are forgotten

@@ -47,6 +47,15 @@ void AclMap::restore(int64_t key, const wire::AclList& acl) {
   add(key, acl, hash_of(acl));
 }
 
+void AclMap::restore_unexplained(int64_t key) {
+  ASSERT(key > 0 && key != INT64_MAX);
+  const wire::AclList nothing{wire::Acl{0, wire::Id{"world", "anyone"}}};
+  const AclSlot slot = add(key, nothing, hash_of(nothing));
+  forget_content(slot);
+  slots_[slot].is_unexplained = true;
+  ++unexplained_;
+}
+
 bool AclMap::contains(int64_t key) const {
   return by_key_.contains(key);
 }
@@ -77,7 +86,8 @@ std::vector<std::pair<int64_t, AclPtr>> AclMap::entries() const {
   std::vector<std::pair<int64_t, AclPtr>> result;
   result.reserve(size());
   for (const Slot& slot : slots_) {
-    if (slot.acl != nullptr && slot.key != kOpenAclKey) result.emplace_back(slot.key, slot.acl);
+    const bool is_known = slot.acl != nullptr && !slot.is_unexplained;
+    if (is_known && slot.key != kOpenAclKey) result.emplace_back(slot.key, slot.acl);
   }
   std::sort(result.begin(), result.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -102,12 +112,20 @@ AclSlot AclMap::add(int64_t key, const wire::AclList& acl, uint64_t content_hash
   return slot;
 }
 
-void AclMap::erase(AclSlot slot) {
-  ASSERT(slot != 0);
+void AclMap::forget_content(AclSlot slot) {
   const auto [begin, end] = by_content_.equal_range(slots_[slot].content_hash);
   const auto it = std::find_if(begin, end, [&](const auto& entry) { return entry.second == slot; });
   ASSERT(it != end);
   by_content_.erase(it);
+}
+
+void AclMap::erase(AclSlot slot) {
+  ASSERT(slot != 0);
+  if (slots_[slot].is_unexplained) {
+    --unexplained_;
+  } else {
+    forget_content(slot);
+  }
   by_key_.erase(slots_[slot].key);
   slots_[slot] = Slot{};
   free_.push_back(slot);

@@ -27,6 +27,12 @@ class AclMap {
   int64_t intern(const wire::AclList& acl);
   // Requires that the key is unknown and neither kOpenAclKey nor INT64_MAX.
   void restore(int64_t key, const wire::AclList& acl);
+  // A key that a node of a fuzzy snapshot has and the map lacks (rule 38): its list is not known
+  // yet, so it allows nothing, is never found by its content and never written. The same
+  // requirements.
+  void restore_unexplained(int64_t key);
+  size_t unexplained() const { return unexplained_; }
+  bool is_unexplained(AclSlot slot) const { return slots_[slot].is_unexplained; }
   bool contains(int64_t key) const;
 
   // Requires a known key. The open key has a slot, too.
@@ -52,15 +58,18 @@ class AclMap {
     AclPtr acl;
     uint64_t references = 0;
     uint64_t content_hash = 0;
+    bool is_unexplained = false;
   };
   AclSlot add(int64_t key, const wire::AclList& acl, uint64_t content_hash);
   void erase(AclSlot slot);
+  void forget_content(AclSlot slot);
 
   std::deque<Slot> slots_;  // a deque: references to a slot's list outlive growth
   std::vector<AclSlot> free_;
   std::unordered_map<int64_t, AclSlot> by_key_;
   std::unordered_multimap<uint64_t, AclSlot> by_content_;
   int64_t next_key_ = 1;
+  size_t unexplained_ = 0;
 };
 
 }  // namespace zooid::state

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/mark.h"
 #include "state/database_parts.h"
 #include "state/paths.h"
 
@@ -105,6 +106,7 @@ Result<> Database::load(const wire::SnapshotRecord& record) {
     parts.is_loading = true;
     parts.has_root = false;
     parts.loaded_zxid_max = Zxid{};
+    parts.acl_key_max = 0;
   }
   if (const auto* session = std::get_if<wire::SnapshotSession>(&record)) {
     parts.sessions[session->id] = session->timeout_ms;
@@ -113,6 +115,7 @@ Result<> Database::load(const wire::SnapshotRecord& record) {
       return std::unexpected(corrupt(fmt::format("snapshot: ACL key {} cannot be", acl->key)));
     }
     parts.tree->restore_acl(acl->key, acl->acl);
+    parts.acl_key_max = std::max(parts.acl_key_max, acl->key);
   } else if (const auto* node = std::get_if<wire::SnapshotNode>(&record)) {
     return parts.load_node(*node);
   }
@@ -123,6 +126,14 @@ Result<> Database::Parts::load_node(const wire::SnapshotNode& record) {
   const auto refuse = [&](std::string_view why) {
     return std::unexpected(corrupt(fmt::format("snapshot: node \"{}\": {}", record.path, why)));
   };
+  if (!tree->has_acl_key(record.acl_key)) {
+    // Keys grow, so one that is missing below the last of the map was left out.
+    const bool is_later = record.acl_key > acl_key_max && record.acl_key != INT64_MAX;
+    if (is_later) {
+      MARK("state.acl_key_beyond_the_map");
+      tree->restore_unexplained_acl(record.acl_key);
+    }
+  }
   if (!tree->has_acl_key(record.acl_key)) {
     return refuse(fmt::format("its ACL key {} is not in the map", record.acl_key));
   }
@@ -165,6 +176,20 @@ void Database::set_fuzzy_end(Zxid zxid) {
 
 Zxid Database::fuzzy_end() const {
   return parts_->fuzzy_end;
+}
+
+bool Database::is_whole() const {
+  return parts_->fuzzy_end <= parts_->last_zxid && !parts_->tree->has_unexplained_acls();
+}
+
+std::string Database::unexplained_acl() const {
+  const Tree& tree = *parts_->tree;
+  if (!tree.has_unexplained_acls()) return {};
+  NodeId node = kRoot;
+  while (node != kNoNode && !tree.is_acl_unexplained(node))
+    node = tree.next_in_subtree(kRoot, node);
+  ASSERT(node != kNoNode);
+  return tree.path(node);
 }
 
 void Database::set_snapshot_digest(Zxid zxid, int64_t digest) {

@@ -68,7 +68,9 @@ class Database {
   void set_config(std::string_view text, int64_t config_version, int64_t wall_ms);
 
   // Loading: feed the records of a snapshot in order, then finish with the zxid of the file name or
-  // of the SNAP packet. Errors: a node without parent, an unknown ACL key, a path twice.
+  // of the SNAP packet. Errors: a node without parent, an ACL key that the map left out, a path
+  // twice. A key beyond the map is one that was given while ZooKeeper's walk went on: the node is
+  // shown to nobody until a transaction of the fuzzy range has explained it.
   Result<> load(const wire::SnapshotRecord& record);
   void finish_load(Zxid zxid);
   // The digest section of a snapshot file: compared when replay reaches exactly `zxid`, and the end
@@ -79,6 +81,11 @@ class Database {
   // already.
   void set_fuzzy_end(Zxid zxid);
   Zxid fuzzy_end() const;
+  // False: effects of transactions that are not known yet may be in the tree, or lists are missing.
+  // Such a state is a mixture that no server ever had (rule 37): nobody is to read it.
+  bool is_whole() const;
+  // A node whose list is not explained; empty if there is none.
+  std::string unexplained_acl() const;
 
  private:
   friend class SnapshotWalk;

@@ -22,7 +22,8 @@ struct Database::Parts {
   // Loading.
   bool is_loading = false;
   bool has_root = false;
-  Zxid loaded_zxid_max;  // highest zxid in any Stat of the snapshot
+  Zxid loaded_zxid_max;     // highest zxid in any Stat of the snapshot
+  int64_t acl_key_max = 0;  // of its ACL map
 
   // Up to and including this zxid the tree may already hold effects of later transactions.
   Zxid fuzzy_end;

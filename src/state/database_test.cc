@@ -57,13 +57,48 @@ TEST(Database, loading_refuses_what_cannot_be) {
   EXPECT_THAT(error_of({node(""), node("/a/b")}), testing::HasSubstr("before its parent"));
   EXPECT_THAT(error_of({node(""), node("/a"), node("/a")}), testing::HasSubstr("twice"));
   EXPECT_THAT(error_of({node(""), node("")}), testing::HasSubstr("twice"));
-  EXPECT_THAT(error_of({node(""), node("/a", 5)}), testing::HasSubstr("ACL key 5"));
+  EXPECT_THAT(error_of({acl, node(""), node("/a", 3)}), testing::HasSubstr("ACL key 3"));
+  EXPECT_THAT(error_of({acl, node(""), node("/a", -3)}), testing::HasSubstr("ACL key -3"));
+  EXPECT_THAT(error_of({acl, node(""), node("/a", INT64_MAX)}), testing::HasSubstr("ACL key"));
   EXPECT_THAT(error_of({acl, acl}), testing::HasSubstr("ACL key 4"));
   EXPECT_THAT(error_of({wire::SnapshotAcl{-1, {}}}), testing::HasSubstr("ACL key -1"));
   EXPECT_THAT(error_of({wire::SnapshotAcl{INT64_MAX, {}}}), testing::HasSubstr("ACL key"));
   for (const char* path : {"a", "/a/", "//", "/"}) {
     EXPECT_THAT(error_of({node(""), node(path)}), testing::HasSubstr("is no path")) << path;
   }
+}
+
+// ZooKeeper writes its ACL map first and goes on meanwhile: nodes may have a key that was given
+// later (rule 38).
+TEST(Database, acl_keys_beyond_the_map_allow_nothing_until_replay_explains_them) {
+  Database database;
+  const std::vector<wire::SnapshotRecord> records{wire::SnapshotAcl{1, test::kOpen}, node(""),
+                                                  node("/changed", 2), node("/created", 3),
+                                                  node("/deleted", 3)};
+  for (const wire::SnapshotRecord& record : records) ASSERT_TRUE(database.load(record).has_value());
+  database.finish_load(Zxid{5});
+  const auto perms = [&](std::string_view path) {
+    const wire::AclList& list = *database.tree().acl(database.tree().find(path));
+    return list.size() == 1 ? list.front().perms : -1;
+  };
+  EXPECT_EQ(perms("/changed"), 0);
+  EXPECT_EQ(perms("/created"), 0);
+  EXPECT_EQ(database.unexplained_acl(), "/changed");
+  EXPECT_FALSE(database.is_whole());
+  // A list that is new in replay is not taken for one of those.
+  const wire::AclList denies_all{wire::Acl{0, wire::Id{"world", "anyone"}}};
+  database.apply(create(6, "/other", "", 1, denies_all), nullptr);
+  EXPECT_GT(database.tree().acl_key(database.tree().find("/other")), 3);
+  database.apply(test::set_acl(7, "/changed", test::kReadOnly, 1), nullptr);
+  EXPECT_EQ(perms("/changed"), wire::kPermRead);
+  database.apply(create(8, "/created", "", 2, test::kOpen), nullptr);
+  EXPECT_EQ(perms("/created"), wire::kPermAll);
+  EXPECT_EQ(database.unexplained_acl(), "/deleted");
+  // What is still unexplained is written as it was read.
+  EXPECT_THAT(test::snapshot_of(database), testing::HasSubstr("/deleted"));
+  database.apply(test::remove(9, "/deleted"), nullptr);
+  EXPECT_EQ(database.unexplained_acl(), "");
+  EXPECT_TRUE(database.is_whole());
 }
 
 TEST(Database, a_cut_or_changed_snapshot_never_stops_the_process) {

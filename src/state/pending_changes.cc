@@ -92,6 +92,10 @@ int32_t PendingChanges::child_count(const Found& found) const {
   ASSERT(found);
   return found.entry_ ? found.entry_->second.child_count : tree().child_count(found.node_);
 }
+int32_t PendingChanges::child_counter(const Found& found) const {
+  ASSERT(found);
+  return found.entry_ ? found.entry_->second.child_counter : tree().stored(found.node_).cversion;
+}
 
 int64_t PendingChanges::data_length(const Found& found) const {
   ASSERT(found);
@@ -117,6 +121,7 @@ PendingChanges::Entry& PendingChanges::touch(std::string_view path, const Found&
     node.exists = true;
     node.stat = tree().stored(found.node_);
     node.child_count = tree().child_count(found.node_);
+    node.child_counter = node.stat.cversion;
     node.data_length = data ? static_cast<int32_t>(data->size()) : 0;
     node.acl = tree().acl(found.node_);
     if (digest_enabled_) node.digest = node_digest(path, data, node.stat);
@@ -155,6 +160,7 @@ void PendingChanges::create(std::string_view path, const Found& place,
     parent_stat.pzxid = zxid_.value;
   }
   set_stat(above, parent_stat);
+  above.second.child_counter = parent_cversion;
   ++above.second.child_count;
 
   Entry& entry = touch(path, place);
@@ -163,6 +169,7 @@ void PendingChanges::create(std::string_view path, const Found& place,
   node.exists = true;
   node.stat = stat;
   node.child_count = 0;
+  node.child_counter = stat.cversion;
   node.data_length = data ? static_cast<int32_t>(data->size()) : 0;
   node.acl = std::move(acl);
   if (digest_enabled_) set_digest(entry, node_digest(path, data, stat));

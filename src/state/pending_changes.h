@@ -34,6 +34,7 @@ class PendingChanges {
       bool exists = false;
       bool owner_is_indexed = false;  // stands in created_ephemerals_
       int32_t child_count = 0;
+      int32_t child_counter = 0;
       int32_t data_length = 0;
       wire::StatPersisted stat;
       AclPtr acl;
@@ -60,6 +61,9 @@ class PendingChanges {
   const wire::StatPersisted& stat(const Found& found) const;
   const AclPtr& acl(const Found& found) const;
   int32_t child_count(const Found& found) const;
+  // The number of the next sequential child. That is cversion, but behind its last value it goes on
+  // with the lowest as long as the change is pending, as in ZooKeeper; cversion stays.
+  int32_t child_counter(const Found& found) const;
   int64_t data_length(const Found& found) const;
 
   // Changes of the begun transaction, exactly as the database will apply them. `node`, `parent`

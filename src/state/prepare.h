@@ -20,6 +20,7 @@ struct Preparation {
   const std::vector<wire::Id>& ids;
   SessionId session;
   bool is_local_session = false;
+  bool is_forwarded = false;
   Zxid zxid;
   int64_t time_ms = 0;
   // The path of a change that passed a soft quota.

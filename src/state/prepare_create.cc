@@ -50,7 +50,9 @@ ErrorCode check_mode(const Preparation& frame, OpCode type, const CreateMode& mo
   // createTTL stores a TTL whatever the flags say; without one ZooKeeper would write a transaction
   // that it cannot apply.
   if (!mode.has_ttl && type == OpCode::kCreateTtl) return ErrorCode::kBadArguments;
-  if (mode.is_ephemeral && frame.is_local_session) return ErrorCode::kEphemeralOnLocalSession;
+  if (mode.is_ephemeral && frame.is_local_session) {
+    return frame.is_forwarded ? ErrorCode::kSessionExpired : ErrorCode::kEphemeralOnLocalSession;
+  }
   return ErrorCode::kOk;
 }
 
@@ -103,7 +105,7 @@ Prepared prepare_create(Preparation& frame, OpCode type, const wire::CreateReque
   if (!frame.allows(pending.acl(parent), wire::kPermCreate)) {
     return std::unexpected(ErrorCode::kNoAuth);
   }
-  const int32_t parent_cversion = pending.stat(parent).cversion;
+  const int32_t parent_cversion = pending.child_counter(parent);
   const int32_t number =
       is_planted(PlantedBug::kReuseSequence) ? parent_cversion & ~3 : parent_cversion;
   std::string path = final_path(request.path, *mode, number);

@@ -146,6 +146,7 @@ wire::Txn TxnPreparer::prepare(const WriteRequest& request, Zxid zxid, int64_t t
                     request.ids != nullptr ? *request.ids : kNobody,
                     request.session,
                     request.is_local_session,
+                    request.is_forwarded,
                     zxid,
                     time_ms,
                     {},

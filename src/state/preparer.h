@@ -33,6 +33,9 @@ struct WriteRequest {
   std::string_view body;                       // the client's record after its RequestHeader
   const std::vector<wire::Id>* ids = nullptr;  // identities; null counts as none
   bool is_local_session = false;               // ephemerals are refused (EPHEMERALONLOCALSESSION)
+  // By a learner, whose local session is none that ZooKeeper's leader knows: SESSIONEXPIRED then.
+  // The learner makes the other of it where the create stands alone.
+  bool is_forwarded = false;
 };
 
 class TxnPreparer {

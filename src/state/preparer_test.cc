@@ -65,7 +65,9 @@ TEST(TxnPreparer, create_checks_in_zookeepers_order) {
   EXPECT_EQ(refused("bad", wire::kFlagTtl, {}), ErrorCode::kUnimplemented);
   leader.is_local_session = true;
   EXPECT_EQ(refused("bad", wire::kFlagEphemeral, {}), ErrorCode::kEphemeralOnLocalSession);
-  leader.is_local_session = false;
+  leader.is_forwarded = true;
+  EXPECT_EQ(refused("bad", wire::kFlagEphemeral, {}), ErrorCode::kSessionExpired);
+  leader.is_local_session = leader.is_forwarded = false;
   EXPECT_EQ(refused("bad", 0, {}), ErrorCode::kBadArguments);
   EXPECT_EQ(refused(std::string_view("/\0", 2), 0, {}), ErrorCode::kBadArguments);
   EXPECT_EQ(refused("/no/x", 0, {}), ErrorCode::kInvalidAcl);
@@ -113,7 +115,14 @@ TEST(TxnPreparer, sequence_is_signed_and_wraps) {
   const wire::Txn wrapped = leader.prepare(create_request("/a/s", "", wire::kFlagSequential));
   EXPECT_EQ(path_of(wrapped), "/a/s2147483647");
   EXPECT_EQ(body_of<wire::CreateTxn>(wrapped).parent_cversion, INT32_MIN);
+  // The number goes on while that is pending; the stored counter stays where it is.
+  const wire::Txn beyond = leader.prepare(create_request("/a/s", "", wire::kFlagSequential));
+  EXPECT_EQ(path_of(beyond), "/a/s-2147483648");
+  EXPECT_EQ(body_of<wire::CreateTxn>(beyond).parent_cversion, INT32_MIN + 1);
   leader.commit_all();
+  EXPECT_EQ(database.tree().stored(database.tree().find("/a")).cversion, INT32_MAX);
+  EXPECT_EQ(leader.refused(create_request("/a/s", "", wire::kFlagSequential)),
+            ErrorCode::kNodeExists);
 }
 
 TEST(TxnPreparer, negative_counter_has_a_sign_and_ten_places) {

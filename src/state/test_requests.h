@@ -105,6 +105,7 @@ class SmallLeader {
     write.body = request.body;
     write.ids = &ids;
     write.is_local_session = is_local_session;
+    write.is_forwarded = is_forwarded;
     ++zxid_;
     wire::Txn txn = preparer_.prepare(write, Zxid{zxid_}, kTestTimeBase + zxid_);
     proposed_.push_back(txn);
@@ -147,6 +148,7 @@ class SmallLeader {
 
   std::vector<wire::Id> ids;
   bool is_local_session = false;
+  bool is_forwarded = false;
 
  private:
   Database database_;

@@ -270,6 +270,15 @@ const AclPtr& Tree::acl_of_key(int64_t key) const {
 bool Tree::has_acl_key(int64_t key) const {
   return store_->acls.contains(key);
 }
+void Tree::restore_unexplained_acl(int64_t key) {
+  store_->acls.restore_unexplained(key);
+}
+bool Tree::has_unexplained_acls() const {
+  return store_->acls.unexplained() > 0;
+}
+bool Tree::is_acl_unexplained(NodeId node) const {
+  return store_->acls.is_unexplained(store_->node(node).acl);
+}
 void Tree::drop_unused_acls() {
   store_->acls.drop_unreferenced();
 }

@@ -78,6 +78,10 @@ class Tree {
   void restore_acl(int64_t key, const wire::AclList& acl);  // from a snapshot
   const AclPtr& acl_of_key(int64_t key) const;              // -1: world:anyone, all
   bool has_acl_key(int64_t key) const;
+  // Lists that a fuzzy snapshot did not hold (AclMap::restore_unexplained).
+  void restore_unexplained_acl(int64_t key);
+  bool has_unexplained_acls() const;
+  bool is_acl_unexplained(NodeId node) const;
   void drop_unused_acls();
 
   // The ephemeral nodes of a session, in the order of their numbers.

@@ -44,6 +44,8 @@ class Recovery {
   Result<> load_snapshot();
   Result<> refuse_log_without_snapshot();
   Result<> replay();
+  Result<> refuse_unexplained();
+  void note_whole_state();
   Result<> settle_emptiness();
   Result<> distrust_lost_data();
   void keep_record();
@@ -185,6 +187,30 @@ Result<> Recovery::replay() {
   return {};
 }
 
+// A fuzzy snapshot may have nodes whose ACL only the log holds (rule 38). A member whose log ends
+// within the fuzzy range gets the rest from its leader, and is read by nobody before.
+Result<> Recovery::refuse_unexplained() {
+  const std::string path = recovered_.database->unexplained_acl();
+  if (path.empty()) return {};
+  const std::string what =
+      fmt::format("{}: neither snapshot.{:x} nor the log behind it holds the ACL of \"{}\"",
+                  snapshot_directory_, recovered_.snapshot_zxid.value, path);
+  const bool is_more_to_come = recovered_.database->fuzzy_end() > recovered_.database->last_zxid();
+  if (!options_.is_ensemble_member || !is_more_to_come) return fail(Error::Kind::kCorrupt, what);
+  MARK("storage.acl_still_unexplained");
+  recovered_.notes.push_back(what + " as far as it goes");
+  return {};
+}
+
+// A snapshot that was received from a leader does not tell where its fuzzy range ends. But the log
+// holds all of it once this server has acknowledged that leader's epoch.
+void Recovery::note_whole_state() {
+  state::Database& database = *recovered_.database;
+  const bool is_told = database.fuzzy_end() != state::kFuzzyEndUnknown;
+  if (is_told || recovered_.current_epoch < recovered_.snapshot_zxid.epoch()) return;
+  database.set_fuzzy_end(database.last_zxid());
+}
+
 // A server that has lost its data must not vote as if it had never had any (storage-formats 8.2).
 Result<> Recovery::settle_emptiness() {
   recovered_.last_logged = recovered_.database->last_zxid();
@@ -287,12 +313,14 @@ Result<Recovered> Recovery::run() {
   TRY(load_snapshot());
   TRY(refuse_log_without_snapshot());
   TRY(replay());
+  TRY(refuse_unexplained());
   TRY(settle_emptiness());
   note_mismatches();
   if (options_.is_ensemble_member) {
     TRY_VALUE(epochs, recover_epochs(files_, snapshot_directory_, recovered_.last_logged));
     recovered_.accepted_epoch = epochs.accepted;
     recovered_.current_epoch = epochs.current;
+    note_whole_state();
   }
   TRY(make_durable());
   keep_record();

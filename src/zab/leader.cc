@@ -90,10 +90,17 @@ LearnerProgress* Leader::Machine::find(LearnerKey key) {
   return is_over() || it == learners.end() ? nullptr : &it->second;
 }
 
+void Leader::Machine::forget(LearnerKey key) {
+  const auto it = learners.find(key);
+  if (it == learners.end()) return;
+  count_failure(it->second);
+  learners.erase(it);
+  std::erase_if(wanted_history, [key](const auto& wanted) { return wanted.learner == key; });
+}
+
 void Leader::Machine::close(LearnerKey key, std::string reason, LeaderEffects& effects) {
   ASSERT(learners.contains(key));
-  learners.erase(key);
-  std::erase_if(wanted_history, [key](const auto& wanted) { return wanted.learner == key; });
+  forget(key);
   effects.close.emplace_back(key, std::move(reason));
 }
 
@@ -136,7 +143,8 @@ void Leader::Machine::beat(Now now, LeaderEffects& effects) {
   ++beats;
   check_learner_times(now, effects);
   for (auto& [key, learner] : learners) learner.is_ping_due = true;
-  if (is_established() && beats % 2 == 0) check_quorum_alive(now, effects);
+  if (is_established() && beats % 2 == 0) return check_quorum_alive(now, effects);
+  if (phase == LeaderPhase::kNewLeaderAcks) admit_waiting(effects);
 }
 
 void Leader::Machine::check_learner_times(Now now, LeaderEffects& effects) {
@@ -224,9 +232,7 @@ void Leader::on_learner_packet(LearnerKey key, const wire::QuorumPacket& packet,
 }
 
 void Leader::on_learner_closed(LearnerKey key, Now, LeaderEffects&) {
-  machine_->learners.erase(key);
-  std::erase_if(machine_->wanted_history,
-                [key](const auto& wanted) { return wanted.learner == key; });
+  machine_->forget(key);
 }
 
 void Leader::on_accepted_epoch_persisted(Epoch epoch, Now now, LeaderEffects& effects) {
@@ -285,8 +291,16 @@ void Leader::on_snapshot_sent(LearnerKey key, Now) {
   LearnerProgress* learner = machine_->find(key);
   if (learner == nullptr) return;
   ASSERT(learner->stage == LearnerStage::kSnapshot);
-  ASSERT(learner->queued.empty());
-  learner->stage = LearnerStage::kSync;
+  machine_->on_snapshot_sent(*learner);
+}
+
+bool Leader::may_propose(LeaderEffects& effects) {
+  if (machine_->is_over()) return false;
+  ASSERT(machine_->is_established());
+  if (next_zxid().counter() < machine_->options.counter_max) return true;
+  MARK("leader.counter_exhausted");
+  machine_->abdicate("the zxid counter of the epoch is used up", effects);
+  return false;
 }
 
 Zxid Leader::next_zxid() const {
@@ -295,7 +309,7 @@ Zxid Leader::next_zxid() const {
 }
 
 void Leader::propose(Zxid zxid, Bytes txn, Now, LeaderEffects& effects) {
-  if (machine_->is_over()) return;
+  ASSERT(!machine_->is_over());
   machine_->propose(zxid, std::move(txn), effects);
 }
 
@@ -347,12 +361,13 @@ void Leader::on_timer(Now now, LeaderEffects& effects) {
                     phase_name(machine_->phase), machine_->missing_voters(present)),
         effects);
   }
+  machine_->welcome_due(now);
   if (now.mono_us >= machine_->beat_due_us) machine_->beat(now, effects);
 }
 
 int64_t Leader::next_deadline() const {
   if (machine_->is_over()) return kNever;
-  return std::min(machine_->phase_due_us, machine_->beat_due_us);
+  return std::min({machine_->phase_due_us, machine_->beat_due_us, machine_->next_welcome()});
 }
 
 Epoch Leader::epoch() const {

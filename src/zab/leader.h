@@ -129,16 +129,22 @@ class Leader {
                   LeaderEffects& effects);
   // The connection has taken more of the stream: the learner lives.
   void on_snapshot_progress(LearnerKey key, Now now);
+  // The walk has ended and its last byte was appended: called in the same step, so that nothing is
+  // committed in between.
   void on_snapshot_sent(LearnerKey key, Now now);
   // The zxid at which the snapshot stream began; called before its first byte is appended, at once
   // when `snapshots` names the learner. The SNAP packet with this zxid is then pumped first.
   void on_snapshot_begun(LearnerKey key, Zxid zxid, Now now);
 
+  // False: this epoch has no zxid left, or the leadership is over already. It ends then (abdicate),
+  // and whoever asked gives up what it wanted to propose. Only after `established`.
+  bool may_propose(LeaderEffects& effects);
   // The zxid that the next proposal will have. Only after `established`.
   Zxid next_zxid() const;
-  // Proposes a transaction that carries next_zxid(). Asserts rule 13's limit: the preparer keeps
-  // it. Also trims the window, up to what earlier steps reported as committed and the log as
-  // synced, so those effects must have been carried out; nobody else trims it during a leadership.
+  // Proposes a transaction that carries next_zxid(). Requires may_propose(). Asserts rule 13's
+  // limit: the preparer keeps it. Also trims the window, up to what earlier steps reported as
+  // committed and the log as synced, so those effects must have been carried out; nobody else trims
+  // it during a leadership.
   void propose(Zxid zxid, Bytes txn, Now now, LeaderEffects& effects);
   // Asks whether this still is the leader: a quorum has to answer a PING that leaves after this
   // call. Gives the number of the round, which `confirmed` names. One PING is under way to a

@@ -23,7 +23,7 @@ class LeaderBench {
   void start(LeaderStart start, LeaderOptions options);
   void packet(LearnerKey key, const wire::QuorumPacket& packet);
   void connect(LearnerKey key) { leader->on_learner_connected(key, now); }
-  // Proposes the next transaction.
+  // Proposes the next transaction, if there may be one.
   Zxid propose(int32_t mark = 0);
   void propose(Zxid zxid, const Bytes& txn);
   void log_synced(Zxid up_to);

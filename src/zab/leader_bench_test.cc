@@ -18,6 +18,11 @@ void LeaderBench::packet(LearnerKey key, const wire::QuorumPacket& packet) {
 }
 
 Zxid LeaderBench::propose(int32_t mark) {
+  LeaderEffects effects;
+  if (!leader->may_propose(effects)) {
+    carry_out(effects);
+    return {};
+  }
   const Zxid zxid = leader->next_zxid();
   propose(zxid, make_txn(zxid, mark));
   return zxid;

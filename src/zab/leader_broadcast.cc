@@ -18,6 +18,7 @@
 #include "wire/jute.h"
 #include "wire/txn.h"
 #include "zab/leader_machine.h"
+#include "zab/learner.h"
 
 namespace zooid::zab {
 namespace {
@@ -34,10 +35,7 @@ constexpr size_t kAnswersMax = 256u * 1024;
 void Leader::Machine::propose(Zxid zxid, Bytes txn, LeaderEffects& effects) {
   ASSERT(is_established());
   ASSERT(zxid == successor(proposed, epoch));
-  if (zxid.counter() >= options.counter_max) {
-    MARK("leader.counter_exhausted");
-    return abdicate("the zxid counter of the epoch is used up", effects);
-  }
+  ASSERT(zxid.counter() < options.counter_max);
   // What a Java peer cannot read stops it, and all its followers (rules 12 and 13).
   ASSERT(txn.size() <= static_cast<size_t>(options.txn_bytes_max));
   const auto header = wire::read_txn_header(txn.view());
@@ -113,8 +111,11 @@ uint64_t Leader::Machine::confirm(LeaderEffects& effects) {
   return rounds_begun;
 }
 
-void Leader::Machine::on_ping_answered(LearnerProgress& learner, LeaderEffects& effects) {
+void Leader::Machine::on_ping_answered(LearnerProgress& learner, Zxid zxid,
+                                       LeaderEffects& effects) {
   if (learner.pings_under_way.empty()) return;  // of a PING before UPTODATE
+  // Else the parts of one answer would confirm rounds that the learner has never heard of.
+  if (zxid == kPingPart) return;
   learner.round_confirmed = learner.pings_under_way.front();
   learner.pings_under_way.pop_front();
   if (learner.round_confirmed < rounds_begun && learner.pings_under_way.empty()) {
@@ -158,7 +159,7 @@ void Leader::Machine::on_synced_packet(LearnerProgress& learner, const wire::Quo
       return on_ack(learner, packet.zxid, now, effects);
     case wire::PacketType::kPing:
       is_well_formed = take_touches(learner, packet.data.view(), effects);
-      if (is_well_formed && is_in_broadcast) on_ping_answered(learner, effects);
+      if (is_well_formed && is_in_broadcast) on_ping_answered(learner, packet.zxid, effects);
       break;
     case wire::PacketType::kRevalidate:
       is_well_formed = is_in_broadcast && take_revalidate(learner, packet.data.view(), effects);

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mark.h"
+#include "base/planted_bug.h"
 #include "wire/jute.h"
 #include "zab/epoch_limits.h"
 #include "zab/leader_machine.h"
@@ -80,7 +81,44 @@ void Leader::Machine::on_learner_info(LearnerProgress& learner, const wire::Quor
     if (learner.is_voter) heard.insert(learner.server);
     try_fix_epoch(now, effects);
   } else if (phase > LeaderPhase::kAcceptedEpoch) {
-    welcome(learner, now);
+    welcome_when_due(learner, now);
+  }
+}
+
+// After its first failure a learner may come back at once, then ever later. A Java server asks some
+// ten times a second.
+void Leader::Machine::welcome_when_due(LearnerProgress& learner, Now now) {
+  ASSERT(learner.stage == LearnerStage::kEpoch);
+  const auto failed = failures.find(learner.server);
+  const int64_t pause_us = failed == failures.end() ? 0 : pause_after_failures(failed->second);
+  if (pause_us == 0) return welcome(learner, now);
+  MARK("leader.welcome_kept_back");
+  learner.welcome_at_us = now.mono_us + pause_us;
+}
+
+void Leader::Machine::welcome_due(Now now) {
+  for (auto& [key, learner] : learners) {
+    if (learner.stage == LearnerStage::kEpoch && now.mono_us >= learner.welcome_at_us) {
+      welcome(learner, now);
+    }
+  }
+}
+
+int64_t Leader::Machine::next_welcome() const {
+  int64_t next = kNever;
+  for (const auto& [key, learner] : learners) {
+    if (learner.stage == LearnerStage::kEpoch) next = std::min(next, learner.welcome_at_us);
+  }
+  return next;
+}
+
+// The connection of a learner ends.
+void Leader::Machine::count_failure(const LearnerProgress& learner) {
+  if (start.membership.find(learner.server) == nullptr) return;
+  if (learner.stage == LearnerStage::kBroadcast) {
+    failures.erase(learner.server);
+  } else if (learner.stage > LearnerStage::kAckEpoch) {
+    ++failures[learner.server];
   }
 }
 
@@ -106,7 +144,7 @@ void Leader::Machine::try_fix_epoch(Now now, LeaderEffects& effects) {
 void Leader::Machine::on_accepted_epoch_persisted(Now now, LeaderEffects& effects) {
   enter(LeaderPhase::kEpochAcks, now);
   for (auto& [key, learner] : learners) {
-    if (learner.stage == LearnerStage::kEpoch) welcome(learner, now);
+    if (learner.stage == LearnerStage::kEpoch) welcome_when_due(learner, now);
   }
   epoch_acks.insert(start.self);
   try_promise(now, effects);
@@ -115,6 +153,7 @@ void Leader::Machine::on_accepted_epoch_persisted(Now now, LeaderEffects& effect
 void Leader::Machine::welcome(LearnerProgress& learner, Now now) {
   ASSERT(phase > LeaderPhase::kAcceptedEpoch);
   ASSERT(learner.stage == LearnerStage::kEpoch);
+  learner.welcome_at_us = kNever;
   std::string data;
   wire::Writer(data).i32(kProtocolVersion);
   wire::write_packet(learner.queued, wire::PacketType::kLeaderInfo, Zxid::make(epoch, 0), data);
@@ -141,9 +180,7 @@ void Leader::Machine::on_ack_epoch(LearnerProgress& learner, const wire::QuorumP
   learner.packet_due_us = kNever;
   if (phase > LeaderPhase::kEpochAcks) {
     // The quorum stands: whatever this one has is brought in line by its synchronisation.
-    DiskReach reach;
-    reach.snapshot_size_factor = options.snapshot_size_factor;
-    return synchronise(learner, reach, effects);
+    return synchronise(learner, unasked_reach(), effects);
   }
   ASSERT(phase == LeaderPhase::kEpochAcks);
   learner.stage = LearnerStage::kEpochQuorum;
@@ -170,10 +207,8 @@ void Leader::Machine::try_promise(Now now, LeaderEffects& effects) {
   enter(LeaderPhase::kNewLeaderAcks, now);
   effects.persist_current_epoch = epoch;
   effects.promised = epoch;
-  DiskReach reach;
-  reach.snapshot_size_factor = options.snapshot_size_factor;
-  for (auto& [key, learner] : learners) {
-    if (learner.stage == LearnerStage::kEpochQuorum) synchronise(learner, reach, effects);
+  for (const LearnerKey key : keys_in(LearnerStage::kEpochQuorum)) {
+    synchronise(learners.at(key), unasked_reach(), effects);
   }
 }
 
@@ -182,12 +217,23 @@ void Leader::Machine::on_newleader_ack(LearnerProgress& learner, Zxid zxid, Now 
   ASSERT(learner.stage == LearnerStage::kNewLeader);
   if (zxid != Zxid::make(epoch, 0)) {
     MARK("leader.ack_before_newleader_ack");
-    return;  // nothing of it counts before it acknowledged the epoch
+    // Nothing of it counts before it acknowledged the epoch; but it will not be said again.
+    const bool is_of_ours = zxid.epoch() == epoch && zxid <= learner.cursor && !learner.is_observer;
+    if (is_of_ours && (learner.early_acks.empty() || zxid > learner.early_acks.back())) {
+      learner.early_acks.push_back(zxid);
+    }
+    return;
   }
   learner.stage = LearnerStage::kUpToDate;
   learner.packet_due_us = kNever;
   learner.acked = learner.held;
   if (learner.is_voter) newleader_acks.insert(learner.server);
+  const LearnerKey key = learner.key;
+  if (!is_planted(PlantedBug::kEarlyAckForgotten)) {
+    for (const Zxid early : std::exchange(learner.early_acks, {})) {
+      if (find(key) != nullptr) on_ack(learner, early, now, effects);
+    }
+  }
   try_establish(now, effects);
   try_commit(effects);
 }
@@ -200,6 +246,7 @@ void Leader::Machine::try_establish(Now now, LeaderEffects& effects) {
   enter(LeaderPhase::kEstablished, now);
   beats = 0;
   effects.established = epoch;
+  admit_waiting(effects);
 }
 
 }  // namespace zooid::zab

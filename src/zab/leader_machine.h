@@ -42,6 +42,11 @@ struct Leader::Machine {
   ServerSet epoch_acks;
   ServerSet newleader_acks;
 
+  // Members whose synchronisation has failed lately: they are welcomed again after a while, so that
+  // what fails each time does not fail a hundred times a second. Those not in the configuration
+  // have no state here.
+  std::map<ServerId, uint32_t> failures;  // in a row
+
   // Broadcast. Zxids of transactions; those of older epochs until there is one in this.
   Zxid
       history_last;  // the last one before this leadership; counter 0 if only a snapshot's is known
@@ -55,6 +60,8 @@ struct Leader::Machine {
   uint64_t round_confirmed = 0;  // by a quorum
   std::vector<uint64_t> round_scratch;
   std::vector<LeaderEffects::History> wanted_history;  // by pumps
+  // The log files have failed a learner behind this zxid: who needs them there gets a SNAP.
+  Zxid unreadable_behind;
 
   int64_t beat_due_us = kNever;  // every tickTime / 2
   uint64_t beats = 0;
@@ -69,6 +76,7 @@ struct Leader::Machine {
   void adopt_window();
   void enter(LeaderPhase next, Now now);
   void abdicate(std::string reason, LeaderEffects& effects);
+  void forget(LearnerKey key);
   // Ends the connection; the learner is gone afterwards.
   void close(LearnerKey key, std::string reason, LeaderEffects& effects);
   void beat(Now now, LeaderEffects& effects);
@@ -80,7 +88,11 @@ struct Leader::Machine {
   void on_learner_info(LearnerProgress& learner, const wire::QuorumPacket& packet, Now now,
                        LeaderEffects& effects);
   std::string judge_accepted_epoch(ServerId server, Zxid zxid) const;
+  void welcome_when_due(LearnerProgress& learner, Now now);
   void welcome(LearnerProgress& learner, Now now);
+  void welcome_due(Now now);
+  void count_failure(const LearnerProgress& learner);
+  int64_t next_welcome() const;
   void try_fix_epoch(Now now, LeaderEffects& effects);
   void on_accepted_epoch_persisted(Now now, LeaderEffects& effects);
   void on_ack_epoch(LearnerProgress& learner, const wire::QuorumPacket& packet, Now now,
@@ -93,6 +105,10 @@ struct Leader::Machine {
   Zxid last_processed() const;
   Zxid log_end() const;
   void synchronise(LearnerProgress& learner, DiskReach reach, LeaderEffects& effects);
+  DiskReach unasked_reach() const;
+  std::vector<LearnerKey> keys_in(LearnerStage stage) const;
+  void admit_waiting(LeaderEffects& effects);
+  void begin_cut(LearnerProgress& learner);
   void begin_packets(LearnerProgress& learner, Zxid from);
   void begin_snapshot(LearnerProgress& learner, LeaderEffects& effects);
   void on_first_history(LearnerProgress& learner, const std::vector<WindowTxn>& slice,
@@ -100,6 +116,7 @@ struct Leader::Machine {
   void on_more_history(LearnerProgress& learner, const std::vector<WindowTxn>& slice,
                        LeaderEffects& effects);
   void on_snapshot_begun(LearnerProgress& learner, Zxid zxid);
+  void on_snapshot_sent(LearnerProgress& learner);
 
   // leader_broadcast.cc
   void propose(Zxid zxid, Bytes txn, LeaderEffects& effects);
@@ -107,7 +124,7 @@ struct Leader::Machine {
   void on_ack(LearnerProgress& learner, Zxid zxid, Now now, LeaderEffects& effects);
   void try_commit(LeaderEffects& effects);
   uint64_t confirm(LeaderEffects& effects);
-  void on_ping_answered(LearnerProgress& learner, LeaderEffects& effects);
+  void on_ping_answered(LearnerProgress& learner, Zxid zxid, LeaderEffects& effects);
   void try_confirm(LeaderEffects& effects);
   void on_synced_packet(LearnerProgress& learner, const wire::QuorumPacket& packet, Now now,
                         LeaderEffects& effects);

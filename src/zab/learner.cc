@@ -256,7 +256,9 @@ void Learner::answer_ping(Zxid ping_zxid, const std::vector<Touched>& touched,
       wire::Writer(data).i64(touched[next].session.value);
       wire::Writer(data).i32(touched[next].timeout_ms);
     }
-    wire::write_packet(effects.send, wire::PacketType::kPing, ping_zxid, data);
+    const bool is_last = next == touched.size() || is_planted(PlantedBug::kPingPartCounts);
+    wire::write_packet(effects.send, wire::PacketType::kPing, is_last ? ping_zxid : kPingPart,
+                       data);
   } while (next < touched.size());
 }
 

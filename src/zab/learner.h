@@ -18,6 +18,10 @@
 
 namespace zooid::zab {
 
+// The zxid of the parts of a PING's answer before the last one, which alone has the PING's own and
+// counts as the answer. No PING has this one; Apache's leader looks at no answer's zxid.
+inline constexpr Zxid kPingPart{0};
+
 struct LearnerOptions {
   int64_t tick_ms = 2000;
   int32_t init_limit = 10;
@@ -106,7 +110,8 @@ class Learner {
     SessionId session;
     int32_t timeout_ms;
   };
-  // At most 64 k sessions in a PING packet (rule 13); more packets for more.
+  // At most 64 k sessions in a PING packet (rule 13); more packets for more, of which the last
+  // carries the PING's zxid.
   void answer_ping(Zxid ping_zxid, const std::vector<Touched>& touched, LearnerEffects& effects);
 
   void on_timer(Now now, LearnerEffects& effects);

@@ -21,6 +21,8 @@ const char* stage_name(LearnerStage stage) {
       return "its ACKEPOCH";
     case LearnerStage::kEpochQuorum:
       return "the quorum of ACKEPOCHs";
+    case LearnerStage::kAwaitsQuorum:
+      return "the quorum of NEWLEADER acks, to be brought in line";
     case LearnerStage::kReach:
       return "the choice of its synchronisation";
     case LearnerStage::kHistory:

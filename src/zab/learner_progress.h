@@ -8,22 +8,24 @@
 #include <optional>
 #include <string>
 
+#include "zab/attempt_pace.h"
 #include "zab/leader.h"
 
 namespace zooid::zab {
 
 // In the order in which a connection passes them. From kSync on transactions are forwarded.
 enum class LearnerStage {
-  kInfo,         // FOLLOWERINFO or OBSERVERINFO is expected
-  kEpoch,        // waits until the epoch is fixed and durable
-  kAckEpoch,     // LEADERINFO was made, ACKEPOCH is expected
-  kEpochQuorum,  // waits for the quorum of epoch acks
-  kReach,        // waits for on_disk_reach
-  kHistory,      // waits for the first slice of the log, on which the opening packet depends
-  kSnapshot,     // its snapshot stream was asked for or runs
-  kSync,         // sync packets up to sync_end, then NEWLEADER
-  kNewLeader,    // NEWLEADER was made, its ACK is expected
-  kUpToDate,     // acknowledged; UPTODATE waits for the leader
+  kInfo,          // FOLLOWERINFO or OBSERVERINFO is expected
+  kEpoch,         // waits until the epoch is fixed and durable
+  kAckEpoch,      // LEADERINFO was made, ACKEPOCH is expected
+  kEpochQuorum,   // waits for the quorum of epoch acks
+  kAwaitsQuorum,  // waits for the leader to be established (SyncPlan::waits)
+  kReach,         // waits for on_disk_reach
+  kHistory,       // waits for the first slice of the log, on which the opening packet depends
+  kSnapshot,      // its snapshot stream was asked for or runs
+  kSync,          // sync packets up to sync_end, then NEWLEADER
+  kNewLeader,     // NEWLEADER was made, its ACK is expected
+  kUpToDate,      // acknowledged; UPTODATE waits for the leader
   kBroadcast,
 };
 const char* stage_name(LearnerStage stage);
@@ -70,6 +72,8 @@ struct LearnerProgress {
   uint64_t sync_count = 0;      // transactions sent before NEWLEADER
   std::deque<WindowTxn> slice;  // from the log files, to be sent before the window
   bool is_history_asked = false;
+  bool may_be_cut = false;    // while it awaits the quorum: TRUNC is possible, too
+  uint32_t waited_beats = 0;  // in that stage
   bool is_ping_due = false;
   struct Sync {
     Zxid after;  // SYNC goes out behind its commit
@@ -90,9 +94,13 @@ struct LearnerProgress {
   // Acknowledged. Counts from the ACK of NEWLEADER on.
   Zxid held;   // outstanding proposals of ours that it had in its log already (sync_plan.h)
   Zxid acked;  // everything of this epoch up to here is durable there or was committed unasked
+  // ACKs of proposals that came before its ACK of NEWLEADER (3.8.0 logs on its own thread): they
+  // count with that one.
+  std::deque<Zxid> early_acks;
 
   // Time, in us of the monotonic clock.
   int64_t packet_due_us = kNever;  // the next packet must come before
+  int64_t welcome_at_us = kNever;  // LEADERINFO is kept back until then
   // Counts for the liveness of the quorum until then: syncLimit after the last packet from it, or,
   // while it is synchronised and has nothing to say, after its connection last took bytes.
   int64_t alive_until_us = 0;

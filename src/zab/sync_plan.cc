@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mark.h"
+#include "base/planted_bug.h"
 
 namespace zooid::zab {
 namespace {
@@ -35,29 +36,52 @@ bool is_in_window(const TxnWindow& window, Zxid zxid) {
   return above != window.txns().begin() && std::prev(above)->zxid == zxid;
 }
 
+SyncPlan trunc(const HistoryView& history, const char* reason) {
+  SyncPlan plan;
+  plan.mode = SyncMode::kTrunc;
+  plan.packet_zxid = history.committed;
+  plan.send_after = history.committed;
+  plan.reason = reason;
+  return plan;
+}
+
+SyncPlan refuse(const HistoryView& history, const char* reason) {
+  SyncPlan plan = snap(history, reason);
+  plan.is_refused = true;
+  return plan;
+}
+
+// Is our history what every leader of the learner's epoch began with? A transaction, or a zxid
+// without one, comes from an established leader of its epoch. Whoever acknowledged a leader of that
+// epoch or of a later one has all that it began with, and we have nothing of that epoch itself.
+bool is_prefix_of(const HistoryView& history, Zxid learner) {
+  return learner.epoch() <= history.current_epoch;
+}
+
 // The learner's zxid lies above everything committed.
 SyncPlan plan_for_surplus(const HistoryView& history, Zxid learner) {
-  if (learner.counter() == 0) {
-    // In nobody's log: it joined that epoch and got nothing in it.
-    if (learner.epoch() < history.epoch) {
-      return diff(history.committed, learner, "joined a later epoch that has no transaction");
-    }
-    return snap(history, "joined an epoch that is unknown here");
-  }
+  const Zxid own = history.committed;
+  const bool is_surplus_of_own_epoch = learner.epoch() == own.epoch() && own.counter() != 0;
   if (learner <= history.last_proposed && is_in_window(*history.window, learner)) {
     return diff(learner, learner, "holds outstanding proposals of this leadership");
   }
-  const bool is_same_epoch =
-      learner.epoch() == history.committed.epoch() && history.committed.counter() != 0;
-  if (!history.window->txns().empty() && is_same_epoch) {
-    SyncPlan plan;
-    plan.mode = SyncMode::kTrunc;
-    plan.packet_zxid = history.committed;
-    plan.send_after = history.committed;
-    plan.reason = "surplus behind the last transaction";
-    return plan;
+  if (is_surplus_of_own_epoch) return trunc(history, "surplus behind the last transaction");
+  if (learner.epoch() >= history.epoch) {
+    return refuse(history, "holds something of an epoch of which this leader knows better");
   }
-  return snap(history, "surplus that a cut cannot remove for sure");
+  // In nobody's log: it joined that epoch and got nothing in it.
+  if (learner.counter() == 0 && is_prefix_of(history, learner)) {
+    return diff(own, learner, "joined a later epoch that has no transaction");
+  }
+  if (is_planted(PlantedBug::kSnapBelowLearner)) return snap(history, "surplus, planted bug");
+  if (history.is_established) return snap(history, "surplus that a cut cannot remove for sure");
+  // A cut needs a transaction to cut behind, and only a log can be cut.
+  const bool can_be_cut =
+      own.counter() != 0 && learner.counter() != 0 && is_prefix_of(history, learner);
+  SyncPlan plan = can_be_cut ? trunc(history, "surplus of a later epoch")
+                             : snap(history, "surplus that a cut cannot remove");
+  plan.waits = true;
+  return plan;
 }
 
 SyncPlan plan_from_log(const HistoryView& history, Zxid learner, const DiskReach& disk) {
@@ -101,6 +125,7 @@ const char* sync_mode_name(SyncMode mode) {
 SyncPlan plan_sync(const HistoryView& history, Zxid learner, const DiskReach& disk) {
   ASSERT(history.window != nullptr);
   ASSERT(history.committed <= history.last_proposed);
+  ASSERT(history.committed <= history.last_processed || !history.is_established);
   if (learner == history.last_processed) return diff(learner, learner, "equal");
   if (learner == history.committed) return diff(learner, learner, "misses nothing");
   if (learner > history.committed) return plan_for_surplus(history, learner);

@@ -36,6 +36,7 @@ struct Connection {
   std::string to_leader, to_learner;  // in flight
   std::string stream;                 // rest of a snapshot stream, not written yet
   bool is_streaming = false;
+  bool is_walked = false;  // the walk that makes the stream has ended
 };
 
 struct AppendOp {
@@ -71,7 +72,7 @@ struct Server {
   std::map<LearnerKey, wire::QuorumPacketDecoder> decoders;  // of the leader's
   std::optional<Zxid> snapshot_expected;
   std::string snapshot;
-  std::vector<WindowTxn> received;  // the snapshot's content
+  std::vector<WindowTxn> received;  // the snapshot's content, which may go beyond its zxid
   bool is_idle() const { return is_up && !leader && !learner; }
 };
 

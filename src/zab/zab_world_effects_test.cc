@@ -22,8 +22,9 @@ std::string snapshot_bytes(const std::vector<WindowTxn>& txns) {
 void World::apply(Server& server, Zxid up_to) {
   for (const WindowTxn& txn : server.view) {
     if (txn.zxid <= server.tree_zxid || txn.zxid > up_to) continue;
-    server.tree.push_back(txn);
     server.tree_zxid = txn.zxid;
+    // A state that a walk has made may have it already.
+    if (server.tree.empty() || server.tree.back().zxid < txn.zxid) server.tree.push_back(txn);
   }
 }
 
@@ -112,8 +113,8 @@ void World::begin_stream(Server& server, LearnerKey key) {
   if (it == connections_.end()) return;
   server.leader->on_snapshot_begun(key, server.tree_zxid, now_);
   server.leader->pump(key, 1000, it->second.to_learner, now_);
-  it->second.stream = snapshot_bytes(server.tree);
   it->second.is_streaming = true;
+  it->second.is_walked = false;
 }
 
 void World::carry_out(size_t index, LearnerEffects& effects) {
@@ -125,9 +126,13 @@ void World::carry_out(size_t index, LearnerEffects& effects) {
   if (effects.expect_snapshot) server.snapshot_expected = effects.expect_snapshot;
   if (effects.install_snapshot) {
     server.tree = server.view = server.received;
+    // What the walk saw beyond its zxid is in the tree; that it is history the log has yet to
+    // learn.
+    std::erase_if(server.view,
+                  [&](const WindowTxn& txn) { return txn.zxid > *effects.install_snapshot; });
     server.tree_zxid = *effects.install_snapshot;
     server.checked = 0;
-    server.ops.push_back(InstallOp{*effects.install_snapshot, server.received});
+    server.ops.push_back(InstallOp{*effects.install_snapshot, server.view});
   }
   if (effects.truncate) server.ops.push_back(TruncateOp{*effects.truncate});
   if (effects.adopt_tail) apply(server, *effects.adopt_tail);
@@ -138,7 +143,11 @@ void World::carry_out(size_t index, LearnerEffects& effects) {
   if (effects.persist_current_epoch)
     write_epoch(server, EpochOp{false, *effects.persist_current_epoch});
   if (effects.committed) apply(server, *effects.committed);
-  if (effects.established) server.is_established = true;
+  if (effects.established) {
+    server.is_established = true;
+    const Zxid seen = server.tree.empty() ? Zxid{0} : server.tree.back().zxid;
+    ASSERT_LE(seen, server.tree_zxid) << "a mixture is served that no leader ever had";
+  }
   check(index);
   if (effects.ping) {
     LearnerEffects answer;
@@ -155,12 +164,18 @@ void World::pump() {
     for (auto& [key, connection] : connections_) {
       if (connection.leader != i) continue;
       if (connection.is_streaming) {
+        if (!connection.is_walked) {
+          // The longer the walk takes, the more of what is applied meanwhile it sees.
+          if (!random_.one_in(4)) continue;
+          connection.is_walked = true;
+          connection.stream = snapshot_bytes(server.tree);
+          server.leader->on_snapshot_sent(key, now_);
+        }
         const size_t n = random_.below(connection.stream.size() + 1);
         connection.to_learner.append(connection.stream, 0, n);
         connection.stream.erase(0, n);
         if (!connection.stream.empty()) continue;
         connection.is_streaming = false;
-        server.leader->on_snapshot_sent(key, now_);
       }
       if (connection.to_learner.size() > 400) continue;  // its socket is full
       server.leader->pump(key, random_.below(500), connection.to_learner, now_);

@@ -168,6 +168,7 @@ void World::propose() {
     if (!servers[i].leader || !servers[i].leader->is_established()) continue;
     LeaderEffects effects;
     for (uint64_t n = 1 + random_.below(3); n > 0; --n) {
+      if (!servers[i].leader->may_propose(effects)) break;
       const Zxid zxid = servers[i].leader->next_zxid();
       servers[i].leader->propose(zxid, make_txn(zxid, next_mark_++), now_, effects);
       ++proposals;
@@ -255,6 +256,9 @@ void World::finish(Server& server, const DiskOp& op) {
     if (disk.base > cut->target) disk.base = Zxid{};
     EXPECT_EQ(disk.last(), cut->target) << "a server is asked to discard its data";
   } else if (const auto* install = std::get_if<InstallOp>(&op)) {
+    // A Java server would lay the snapshot over its log and find the rest again at its next start.
+    EXPECT_TRUE(disk.txns.empty() || disk.txns.back().zxid <= install->zxid)
+        << "a SNAP below what was logged";
     disk.txns = install->txns;
     disk.base = install->zxid;
   }

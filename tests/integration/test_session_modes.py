@@ -9,6 +9,8 @@ import harness
 from harness import Ensemble, client, standalone, wait_for
 
 EPHEMERAL_ON_LOCAL = -120
+SESSION_EXPIRED = -112
+MULTI = 14
 NO_NODE = -101
 EXISTS, CREATE_CONTAINER, CREATE_TTL, CLOSE_SESSION = 3, 19, 21, -11
 EPHEMERAL = 1
@@ -30,6 +32,15 @@ def ask(connection, frame):
 
 def create(connection, xid, path, flags=0):
     return ask(connection, harness.create_frame(xid, path, b"", flags))[0]
+
+
+def create_in_multi(connection, xid, path, flags=0):
+    """The error of the only operation of a multi; 0 if it was done."""
+    operation = struct.pack(">ibi", 1, 0, -1) + harness.create_frame(0, path, b"", flags)[12:]
+    body = struct.pack(">ii", xid, MULTI) + operation + struct.pack(">ibi", -1, 1, -1)
+    error, _, results = ask(connection, struct.pack(">i", len(body)) + body)
+    assert error == 0, error
+    return struct.unpack(">ibi", results[:9])[2] if struct.unpack(">i", results[:4])[0] == -1 else 0
 
 
 def exists(connection, xid, path):
@@ -82,6 +93,9 @@ def a_local_session_makes_no_transaction_and_ends_with_its_server():
         assert create(connection, 1, name) == 0, "writes need no global session"
         assert create(connection, 2, name + "/e", EPHEMERAL) == EPHEMERAL_ON_LOCAL
         assert create(connection, 3, name + "/e", EPHEMERAL + 2) == EPHEMERAL_ON_LOCAL
+        # A leader knows its own local sessions; of a follower's it says so only to the follower.
+        inside = EPHEMERAL_ON_LOCAL if server is leader else SESSION_EXPIRED
+        assert create_in_multi(connection, 5, name + "/e", EPHEMERAL) == inside
         connection.close()
         again, same, _ = harness.raw_connect(server.client_port, session=session,
                                              password=password)
@@ -192,6 +206,7 @@ def a_java_leader_refuses_what_the_client_hears_as_ephemeral_on_local_session():
     connection, _, _ = harness.raw_connect(ensemble[1].client_port)
     assert create(connection, 1, "/e", EPHEMERAL) == EPHEMERAL_ON_LOCAL
     assert create(connection, 2, "/p") == 0
+    assert create_in_multi(connection, 3, "/e", EPHEMERAL) == SESSION_EXPIRED
     connection.close()
     ensemble.stop()
 
