@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/hash.h"
 #include "server/messages.h"
 
 namespace zooid::server {

@@ -138,10 +138,9 @@ bool ReplicaCore::judge_state() {
   const std::string path = database->unexplained_acl();
   if (path.empty()) return true;
   MARK("replica.acl_unexplained");
-  log::error("neither the snapshot nor the history behind it holds the ACL of a node path={}",
-             path);
-  discard_data = true;
-  request_end("the state lacks the ACL of a node");
+  give_up =
+      GiveUp{"neither the snapshot nor the history behind it holds the ACL of the node " + path};
+  request_end(give_up->why);
   return false;
 }
 

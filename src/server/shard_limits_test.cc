@@ -200,8 +200,8 @@ TEST_F(ShardLimitsTest, events_for_one_who_reads_nothing_stop_at_the_bound_of_al
   client->window = 0;
   auto applied = std::make_shared<state::Applied>();
   applied->header.zxid = replica.database.last_zxid();
-  applied->changes.push_back(
-      {state::Change::Kind::kDataChanged, path, std::make_shared<const wire::AclList>(), nullptr});
+  applied->changes.push_back({state::Change::Kind::kDataChanged, path,
+                              std::make_shared<const state::StoredAcl>(wire::AclList{}), nullptr});
   size_t most = 0;
   for (int i = 0; i < 20 && !client->closed_by_server; ++i) {
     shard->inbox().push(AppliedTxn{applied, {}});

@@ -78,7 +78,7 @@ TEST(Database, acl_keys_beyond_the_map_allow_nothing_until_replay_explains_them)
   for (const wire::SnapshotRecord& record : records) ASSERT_TRUE(database.load(record).has_value());
   database.finish_load(Zxid{5});
   const auto perms = [&](std::string_view path) {
-    const wire::AclList& list = *database.tree().acl(database.tree().find(path));
+    const wire::AclList& list = database.tree().acl(database.tree().find(path))->list();
     return list.size() == 1 ? list.front().perms : -1;
   };
   EXPECT_EQ(perms("/changed"), 0);

@@ -430,7 +430,7 @@ TEST_F(RecoveryTest, acls_of_a_fuzzy_snapshot_come_from_the_log_or_the_start_is_
   ASSERT_TRUE(result.has_value()) << result.error().message;
   EXPECT_EQ(result->database->unexplained_acl(), "");
   const state::Tree& tree = result->database->tree();
-  EXPECT_EQ(tree.acl(tree.find("/n1"))->front().perms, wire::kPermRead);
+  EXPECT_EQ(tree.acl(tree.find("/n1"))->list().front().perms, wire::kPermRead);
 
   // Nothing explains it: damage, unless a leader has yet to send the rest of the fuzzy range.
   put(files, path("log.6"), log_of({6}));

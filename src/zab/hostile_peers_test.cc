@@ -310,8 +310,8 @@ class HostileLearner {
       bench_.tell(&Learner::on_snapshot_received);
     } else if (std::exchange(is_installing_, false)) {
       bench_.tell(&Learner::on_snapshot_installed);
-    } else if (const auto cut = std::exchange(truncating_to_, std::nullopt)) {
-      bench_.tell(&Learner::on_truncated, choices_.one_in(8) ? Zxid{0} : *cut);
+    } else if (std::exchange(truncating_to_, std::nullopt)) {
+      bench_.tell(&Learner::on_truncated);
     } else if (const auto accepted = std::exchange(accepted_, std::nullopt)) {
       bench_.tell(&Learner::on_accepted_epoch_persisted, *accepted);
     } else if (const auto current = std::exchange(current_, std::nullopt)) {
