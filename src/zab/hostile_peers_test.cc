@@ -206,7 +206,6 @@ class HostileLearner {
     static const Zxid kLast[] = {Zxid{0}, kZxidUntrusted, zx(1, 0), zx(1, 3), zx(0, 7)};
     start.last_logged = log_end_ = choices.one_of(kLast);
     start.last_applied = std::max(start.last_logged, Zxid{0});
-    if (choices.one_in(4)) start.last_applied = zx(1, 5);
     if (choices.one_in(4)) start.last_applied = Zxid{0};
     bench_.start(std::move(start));
     bench_.tell(&Learner::on_connected);
