@@ -13,6 +13,7 @@ struct Error {
     kOther,
     kNotFound,  // file, host or node does not exist
     kNoSpace,   // ENOSPC, EDQUOT: rules for a full disk apply
+    kShortage,  // descriptors or memory have run out: nothing was done, it may succeed later
     kCorrupt,   // bytes that cannot be what was written; message names file and offset
     kRefused,   // the host answered that nothing listens there
     kTimeout,

@@ -49,6 +49,7 @@ const char* planted_bug_name(PlantedBug bug) {
       "untrusted forgotten at restart",
       "discard keeps the epoch",
       "damaged tail taken for torn",
+      "room for more output not told",
       "left leader waits",
       "replayed not counted",
       "SNAP below the learner",

@@ -48,6 +48,7 @@ enum class PlantedBug {
   kUntrustedForgotten,      // an emptied server is trusted again after a restart
   kDiscardKeepsEpoch,       // who gives up its history keeps its currentEpoch
   kDamageTakenForTorn,      // what is noted of synced bytes is not looked at
+  kRoomNotTold,             // who wants room for more output and has it is not called again
   kLeftLeaderWaits,         // a would-be leader that its voters have left waits for initLimit
   kReplayedNotCounted,      // what a start replays does not count for the next snapshot
   kSnapBelowLearner,        // a would-be leader's SNAP lies below what the learner has logged

@@ -110,8 +110,11 @@ int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
   storage::LogWorker& log_worker = server.replica().log_worker();
   storage::SnapshotWorker& snapshot_worker = server.replica().snapshot_worker();
   posix::WorkerThread log_thread("log", [&] { return log_worker.step(); });
+  storage::HistoryReader& history_reader = server.replica().history_reader();
   posix::WorkerThread snapshot_thread("snapshot", [&] { return snapshot_worker.step(); });
+  posix::WorkerThread history_thread("history", [&] { return history_reader.step(); });
   log_worker.set_waker(&log_thread.waker());
+  history_reader.set_waker(&history_thread.waker());
   snapshot_worker.set_waker(&snapshot_thread.waker());
 
   Ending ending(server, loop);
@@ -129,6 +132,7 @@ int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
   }
   log_thread.stop();
   snapshot_thread.stop();
+  history_thread.stop();
   opened->reset();
   return exit_code;
 }
@@ -136,6 +140,7 @@ int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
 }  // namespace
 
 int run_server(const std::vector<std::string>& arguments) {
+  posix::use_huge_pages();
   posix::PosixFileSystem files;
   auto config = configure(files, arguments);
   if (!config) {

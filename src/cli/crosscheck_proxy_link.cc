@@ -39,6 +39,14 @@ void ProxyLink::on_connected() {
   is_connected_ = true;
   reference_->output().append(unsent_);
   unsent_ = {};
+  if (client_ != nullptr) pause_if_full(*client_, *reference_);
+}
+
+// What goes to one side is read from the other only as fast as it leaves.
+void ProxyLink::pause_if_full(env::Stream& from, env::Stream& to) {
+  if (to.backlog() <= kBacklogBytesMax) return;
+  from.pause_reading();
+  to.want_room(kBacklogBytesMax / 2);
 }
 
 void ProxyLink::on_bytes(bool from_client, std::string_view bytes) {
@@ -54,7 +62,7 @@ void ProxyLink::on_bytes(bool from_client, std::string_view bytes) {
     if (unsent_.size() > kBacklogBytesMax) from.pause_reading();
   } else {
     to.output().append(bytes);
-    if (to.backlog() > kBacklogBytesMax) from.pause_reading();
+    pause_if_full(from, to);
   }
   if (!is_readable_ || !shadow_.dropped().empty()) return;
   std::string& input = from_client ? client_input_ : reference_input_;
@@ -118,7 +126,7 @@ void ProxyLink::stop_requests() {
   if (client_ != nullptr) client_->pause_reading();
 }
 
-void ProxyLink::on_drained(bool to_client) {
+void ProxyLink::on_room(bool to_client) {
   env::Stream* from = to_client ? reference_.get() : client_.get();
   if (from != nullptr && !(is_stopped_ && !to_client)) from->resume_reading();
 }

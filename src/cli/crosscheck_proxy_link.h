@@ -37,7 +37,7 @@ class ProxyLink {
     Side(ProxyLink& link, bool is_client) : link_(link), is_client_(is_client) {}
     void on_connected() override { link_.on_connected(); }
     void on_bytes(std::string_view bytes) override { link_.on_bytes(is_client_, bytes); }
-    void on_drained() override { link_.on_drained(is_client_); }
+    void on_room() override { link_.on_room(is_client_); }
     void on_closed(const Error&) override { link_.on_closed(is_client_); }
 
    private:
@@ -48,7 +48,8 @@ class ProxyLink {
   void connect();
   void on_connected();
   void on_bytes(bool from_client, std::string_view bytes);
-  void on_drained(bool to_client);
+  void on_room(bool to_client);
+  void pause_if_full(env::Stream& from, env::Stream& to);
   void on_closed(bool by_client);
   void read_last_answers(std::string_view bytes);
   void read_request(std::string_view frame);

@@ -35,6 +35,10 @@ class FilesInMemory : public env::FileSystem {
   bool exists(const std::string& path) override {
     return files.contains(path) || directories.contains(path);
   }
+  Result<uint64_t> file_size(const std::string& path) override {
+    if (!files.contains(path)) return fail(Error::Kind::kNotFound, path);
+    return files[path].size();
+  }
   Result<> rename(const std::string&, const std::string&) override { return {}; }
   Result<> remove(const std::string& path) override {
     files.erase(path);

@@ -1,6 +1,6 @@
 // The seam to the disk. posix/ implements it with system calls, sim/ with a disk that loses what
-// was not synced. Calls block: only the log worker, the snapshot worker, start-up and reading of
-// old log files (in bounded slices) use it.
+// was not synced. Calls block: only the log worker, the snapshot worker, the history reader and
+// start-up use it.
 #pragma once
 
 #include <cstdint>
@@ -62,10 +62,14 @@ class FileSystem {
   // The names (not paths) of a directory's entries, sorted. kNotFound if there is no directory.
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
   virtual bool exists(const std::string& path) = 0;
+  // The length of a file that need not be open. kNotFound if there is none.
+  virtual Result<uint64_t> file_size(const std::string& path) = 0;
   // Replaces `to`. Durable only after sync_directory of the directory.
   virtual Result<> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<> remove(const std::string& path) = 0;
   virtual Result<> make_directories(const std::string& path) = 0;
+  // kShortage: the directory could not be opened, nothing was tried. Any other error is the sync's
+  // own: nobody knows which names are on disk. (A locked directory is open already.)
   virtual Result<> sync_directory(const std::string& path) = 0;
   virtual Result<FileSystemSpace> space(const std::string& path) = 0;
   // An advisory lock on the directory itself (no lock file is left behind). Fails if another

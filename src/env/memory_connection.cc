@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mark.h"
+#include "base/planted_bug.h"
 
 namespace zooid::env {
 namespace {
@@ -28,6 +29,9 @@ class MemoryStream final : public Stream {
   std::string& output() override { return is_closed_ ? after_close_ : connection_->output(side_); }
   size_t backlog() const override { return connection_->backlog(side_); }
   size_t count_backlog() override { return connection_->count_backlog(side_); }
+  void want_room(size_t below) override {
+    if (!is_closed_) connection_->want_room(side_, below);
+  }
   void pause_reading() override { connection_->pause_reading(side_); }
   void resume_reading() override { connection_->resume_reading(side_); }
   // Only MemoryNetworkOptions::splits_arrivals splits what arrives.
@@ -135,6 +139,20 @@ size_t MemoryConnection::count_backlog(int side) {
   return own.counted;
 }
 
+void MemoryConnection::want_room(int side, size_t below) {
+  sides_[side].room_below = below;
+}
+
+bool MemoryConnection::has_wanted_room(int side) const {
+  const Side& own = sides_[side];
+  return own.state == State::kOpen && own.handler != nullptr && own.output.size() < own.room_below;
+}
+
+// With the planted bug only a full window, once it has drained, makes the loop go on.
+void MemoryConnection::look_for_room(int side) {
+  if (has_wanted_room(side) && !is_planted(PlantedBug::kRoomNotTold)) mark_ready(side);
+}
+
 void MemoryConnection::resume_reading(int side) {
   sides_[side].is_paused = false;
   mark_ready(side);
@@ -176,6 +194,10 @@ void MemoryConnection::deliver(int side) {
   if (own.handler != nullptr && own.is_blocked && own.output.empty()) {
     own.is_blocked = false;
     own.handler->on_drained();
+  }
+  if (has_wanted_room(side)) {
+    own.room_below = 0;
+    own.handler->on_room();
   }
   if (own.handler != nullptr && !own.is_paused && !own.received.empty() && !own.is_end_abrupt) {
     std::string bytes = std::exchange(own.received, {});

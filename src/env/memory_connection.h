@@ -29,6 +29,7 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
   size_t backlog(int side) const { return sides_[side].output.size(); }
   // Brings the host's sum up to date.
   size_t count_backlog(int side);
+  void want_room(int side, size_t below);
   const Endpoint& peer(int side) const { return sides_[side].peer; }
   void pause_reading(int side) { sides_[side].is_paused = true; }
   void resume_reading(int side);
@@ -43,6 +44,8 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
   void deliver(int side);
   // Hands output to the network as far as the window allows.
   void flush(int side);
+  // The loop has flushed: whoever wants room and has it is told at its next wake-up.
+  void look_for_room(int side);
   // The process or the machine is gone.
   void abandon(int side, bool tells_peer);
   bool joins(const MemoryHost& a, const MemoryHost& b) const;
@@ -72,6 +75,7 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
     bool is_paused = false;
     bool is_ready = false;    // waits to be read by its loop
     bool is_blocked = false;  // the window was full
+    size_t room_below = 0;    // on_room is due when the output is shorter
     bool must_tell_connected = false;
     std::optional<Error> end;   // on_closed is due, after what was received
     bool is_forgotten = false;  // half open: what arrives is answered with RST
@@ -92,6 +96,7 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
   void send_rst(int side);
   void finish(int side, State state);
   void mark_ready(int side);
+  bool has_wanted_room(int side) const;
 
   MemoryNetwork& network_;
   const uint64_t number_;

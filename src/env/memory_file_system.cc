@@ -246,6 +246,12 @@ bool MemoryFileSystem::exists(const std::string& path) {
   return names_.contains(path) || directories_.contains(path);
 }
 
+Result<uint64_t> MemoryFileSystem::file_size(const std::string& path) {
+  const auto found = names_.find(path);
+  if (found == names_.end()) return not_found(path);
+  return found->second->content.size();
+}
+
 Result<> MemoryFileSystem::rename(const std::string& from, const std::string& to) {
   const auto found = names_.find(from);
   if (found == names_.end()) return not_found(from);

@@ -47,6 +47,13 @@ std::unique_ptr<Stream> MemoryHost::connect(const Endpoint& to, int64_t timeout_
   return stream;
 }
 
+Result<std::vector<std::string>> MemoryHost::addresses_of(const std::string& host) {
+  if (network_.find(host, *this) == nullptr) {
+    return fail(Error::Kind::kNotFound, "unknown host " + host);
+  }
+  return std::vector{host};
+}
+
 Result<std::unique_ptr<Listener>> MemoryHost::listen(const Endpoint& at, int backlog,
                                                      AcceptFunction accept) {
   ASSERT(is_powered_);
@@ -173,6 +180,7 @@ void MemoryHost::flush_all() {
     const int side = it->first.second;
     ++it;  // flushing may end this one
     if (connection->backlog(side) > 0) connection->flush(side);
+    connection->look_for_room(side);
   }
 }
 

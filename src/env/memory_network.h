@@ -49,6 +49,8 @@ class MemoryHost final : public Network, public Clock, public Waker {
 
   std::unique_ptr<Stream> connect(const Endpoint& to, int64_t timeout_ms,
                                   StreamHandler& handler) override;
+  // Names are known at once.
+  Result<std::vector<std::string>> addresses_of(const std::string& host) override;
   // Errors: kNotFound for a name that nobody has, kOther for an address of another host or a port
   // in use.
   Result<std::unique_ptr<Listener>> listen(const Endpoint& at, int backlog,

@@ -16,6 +16,7 @@ struct End : StreamHandler {
   }
   void on_bytes(std::string_view bytes) override { received += bytes; }
   void on_drained() override { events.push_back("drained"); }
+  void on_room() override { events.push_back("room"); }
   void on_closed(const Error& reason) override {
     events.push_back("closed");
     closed = reason.kind;
@@ -187,6 +188,61 @@ TEST_F(MemoryNetworkTest, a_reader_that_pauses_blocks_the_writer_until_it_resume
   EXPECT_EQ(server.received.size(), 2500u);
   EXPECT_EQ(client.stream->backlog(), 0u);
   EXPECT_THAT(client.events, testing::ElementsAre("connected", "drained"));
+}
+
+// Gives a long text in pieces, as much as the stream has room for, and sleeps otherwise.
+struct Producer : End {
+  void give() {
+    constexpr size_t kPiece = 300;
+    while (given < kBytes && stream->backlog() < kRoom) {
+      stream->output().append(kPiece, static_cast<char>('a' + given / kPiece % 26));
+      given += kPiece;
+    }
+    if (given < kBytes) stream->want_room(kRoom / 2);
+  }
+  void on_room() override {
+    ++rooms;
+    give();
+  }
+  static constexpr size_t kRoom = 3'000;
+  static constexpr size_t kBytes = 90'000;
+  size_t given = 0;
+  int rooms = 0;
+};
+
+// Rule 41: nothing else happens on the sender's host, whatever the kernel takes at once.
+TEST(MemoryNetworkRoom, a_stream_with_more_to_give_is_called_again) {
+  for (const size_t window : {size_t{500}, size_t{4'096}, size_t{16} << 20}) {
+    SCOPED_TRACE(window);
+    MemoryNetwork network(11, {.window_bytes = window});
+    MemoryHost& a = network.add_host("a");
+    MemoryHost& b = network.add_host("b");
+    Producer producer;
+    End receiver;
+    const auto listener = *b.listen({"", 2000}, 16, [&](std::unique_ptr<Stream> stream) {
+      receiver.stream = std::move(stream);
+      return &receiver;
+    });
+    producer.stream = a.connect({"b", 2000}, 5000, producer);
+    producer.stream->want_room(1);  // told once it is connected
+    network.run_for_ms(2'000);
+    EXPECT_EQ(receiver.received.size(), Producer::kBytes);
+    EXPECT_GT(producer.rooms, 1);
+    producer.stream->reset();
+  }
+}
+
+TEST_F(MemoryNetworkTest, room_is_told_once_for_each_asking_and_not_after_it_was_withdrawn) {
+  establish();
+  client.stream->want_room(1);
+  client.stream->want_room(0);
+  network.run_for_ms(10);
+  EXPECT_THAT(client.events, testing::ElementsAre("connected"));
+  client.stream->want_room(1);
+  network.run_for_ms(10);
+  a.wake();
+  network.run_for_ms(10);
+  EXPECT_THAT(client.events, testing::ElementsAre("connected", "room"));
 }
 
 TEST_F(MemoryNetworkTest, a_cut_holds_bytes_and_heal_brings_them_in_order) {

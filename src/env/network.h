@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/time.h"
@@ -41,6 +42,8 @@ class StreamHandler {
   virtual void on_bytes(std::string_view bytes) = 0;
   // The backlog fell to zero after the kernel had refused to take everything.
   virtual void on_drained() {}
+  // What Stream::want_room() asked for: the backlog is below the bound. Once for each asking.
+  virtual void on_room() {}
   // Once and last: the connection is gone, or could not be made (kRefused if the host answered so).
   // Not called after close().
   virtual void on_closed(const Error& reason) = 0;
@@ -57,6 +60,11 @@ class Stream {
   // backlog(), and Network::output_bytes() knows of it at once. Without this it learns at the
   // flush.
   virtual size_t count_backlog() = 0;
+  // The owner has more to send than it appended (rule 41): on_room() is called at a later wake-up,
+  // as soon as the backlog is below `below` bytes, and nobody else has to wake the loop for it. So
+  // also when the kernel takes everything at once: then the loop does not sleep before. Asking
+  // again replaces the former bound; 0 withdraws it.
+  virtual void want_room(size_t below) = 0;
   // Back-pressure: while paused no on_bytes is called. Bytes wait in the kernel.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
@@ -79,8 +87,8 @@ class Listener {
   // While paused new connections wait in the kernel's queue.
   virtual void pause() = 0;
   virtual void resume() = 0;
-  // Connections of peers may use the descriptors that are kept back when the limit of open files is
-  // near; those of clients may not.
+  // Connections of peers may use most of the descriptors that are kept back when the limit of open
+  // files is near; those of clients may not. The rest is for files.
   virtual void use_reserve() {}
 };
 
@@ -95,7 +103,13 @@ class Network {
   // thread and delays nobody else.
   virtual std::unique_ptr<Stream> connect(const Endpoint& to, int64_t timeout_ms,
                                           StreamHandler& handler) = 0;
-  // Listens on a numeric address or name; an empty host means every address. port 0 picks one.
+  // The numeric addresses of a host, as far as they are known: never waits. kTimeout: its name is
+  // being looked up; the loop is woken when there is an answer, ask again then. An old answer is
+  // given while a new one is asked for. Other errors: what the name server says; asked anew the
+  // next time.
+  virtual Result<std::vector<std::string>> addresses_of(const std::string& host) = 0;
+  // Listens on a numeric address; an empty host means every address. port 0 picks one. A name is
+  // looked up at once, which may take long: for start-up alone (otherwise see addresses_of).
   virtual Result<std::unique_ptr<Listener>> listen(const Endpoint& at, int backlog,
                                                    AcceptFunction accept) = 0;
   // Memory of the outputs of all streams, of closed ones too until they are gone.

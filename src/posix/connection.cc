@@ -39,6 +39,7 @@ class ConnectionStream : public env::Stream {
   std::string& output() override { return connection_.output(); }
   size_t backlog() const override { return connection_.backlog(); }
   size_t count_backlog() override { return connection_.count_backlog(); }
+  void want_room(size_t below) override { connection_.want_room(below); }
   void pause_reading() override { connection_.pause_reading(); }
   void resume_reading() override { connection_.resume_reading(); }
   void limit_reads(const size_t& bytes_max) override { connection_.limit_reads(bytes_max); }
@@ -102,6 +103,12 @@ size_t Connection::count_backlog() {
   return backlog();
 }
 
+// Looked at when this wake-up's output has been offered to the kernel.
+void Connection::want_room(size_t below) {
+  room_below_ = below;
+  if (below > 0) reactor_.mark_dirty(*this);
+}
+
 void Connection::resume_reading() {
   paused_ = false;
   if (readable_ && state_ == State::kOpen) reactor_.mark_ready(*this);
@@ -152,6 +159,7 @@ void Connection::on_ready() {
   if (state_ == State::kConnecting) finish_connecting();
   if (state_ == State::kResolving && attempt_->gave_up) give_up_connecting();
   if (writable_) drain_after_block();
+  if (has_wanted_room()) tell_room();
   if (!readable_) return;
   if (state_ == State::kOpen) {
     read_once();
@@ -168,6 +176,7 @@ void Connection::on_flush() {
   if (state_ != State::kOpen && state_ != State::kClosing) return;
   if (!blocked_ && backlog() > 0) write_some();
   count_backlog();
+  if (has_wanted_room()) reactor_.mark_ready(*this);
   if (state_ == State::kClosing && (backlog() == 0 || broken_)) begin_lingering();
 }
 
@@ -273,6 +282,12 @@ void Connection::drain_after_block() {
     MARK("posix: stream drained");
     handler_->on_drained();
   }
+}
+
+void Connection::tell_room() {
+  ASSERT(handler_ != nullptr);
+  room_below_ = 0;
+  handler_->on_room();
 }
 
 void Connection::begin_lingering() {

@@ -2,7 +2,8 @@
 // handle; the connection itself belongs to the reactor and outlives the handle while it flushes.
 //
 // Reads and writes happen at the reactor's fixed points only: one read per wake-up when ready, one
-// write per wake-up when output grew, and one more when a full kernel buffer has drained.
+// write per wake-up when output grew, and one more when a full kernel buffer has drained. Whoever
+// wants room (env::Stream::want_room) is told at the wake-up after the write that made it.
 #pragma once
 
 #include <memory>
@@ -55,6 +56,7 @@ class Connection : public Source {
   size_t backlog() const { return output_.size() - sent_; }
   // Brings the reactor's sum up to date.
   size_t count_backlog();
+  void want_room(size_t below);
   void pause_reading() { paused_ = true; }
   void resume_reading();
   void limit_reads(const size_t& bytes_max) { read_bytes_max_ = &bytes_max; }
@@ -74,6 +76,8 @@ class Connection : public Source {
   void discard_input();
   void write_some();
   void drain_after_block();
+  bool has_wanted_room() const { return room_below_ > backlog() && state_ == State::kOpen; }
+  void tell_room();
   void begin_lingering();
   void release_output();
   void fail_connection(Error reason);
@@ -83,8 +87,9 @@ class Connection : public Source {
   env::StreamHandler* handler_ = nullptr;
   std::unique_ptr<Attempt> attempt_;
   std::string output_;
-  size_t sent_ = 0;     // bytes at the front of output_ that the kernel has taken
-  size_t counted_ = 0;  // the part of Reactor::output_bytes that is this one's
+  size_t sent_ = 0;        // bytes at the front of output_ that the kernel has taken
+  size_t counted_ = 0;     // the part of Reactor::output_bytes that is this one's
+  size_t room_below_ = 0;  // on_room() is due when the backlog is smaller
   env::Endpoint peer_;
   const size_t* read_bytes_max_ = nullptr;  // null: as much as there is
   int fd_ = -1;

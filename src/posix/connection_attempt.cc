@@ -138,7 +138,7 @@ void Connection::finish_connecting() {
   attempt_.reset();
   reactor_.set_deadline(*this, kNever);
   state_ = State::kOpen;
-  if (backlog() > 0) reactor_.mark_dirty(*this);
+  if (backlog() > 0 || room_below_ > 0) reactor_.mark_dirty(*this);
   handler_->on_connected();
 }
 

@@ -171,6 +171,14 @@ std::unique_ptr<env::Stream> EventLoop::connect(const env::Endpoint& to, int64_t
   return stream;
 }
 
+Result<std::vector<std::string>> EventLoop::addresses_of(const std::string& host) {
+  if (numeric_address(host)) return std::vector{host};
+  TRY_VALUE(found, parts_->lookups.known(host, now().mono_us));
+  std::vector<std::string> texts;
+  for (const SocketAddress& address : found) texts.push_back(address.endpoint().host);
+  return texts;
+}
+
 Result<std::unique_ptr<env::Listener>> EventLoop::listen(const env::Endpoint& at, int backlog,
                                                          env::AcceptFunction accept) {
   return start_listening(parts_->reactor, at, backlog, std::move(accept));

@@ -25,6 +25,7 @@ class EventLoop : public env::Network, public env::Clock {
   int64_t instant_us() const override;
   std::unique_ptr<env::Stream> connect(const env::Endpoint& to, int64_t timeout_ms,
                                        env::StreamHandler& handler) override;
+  Result<std::vector<std::string>> addresses_of(const std::string& host) override;
   Result<std::unique_ptr<env::Listener>> listen(const env::Endpoint& at, int backlog,
                                                 env::AcceptFunction accept) override;
   size_t output_bytes() const override;

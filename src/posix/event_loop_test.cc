@@ -126,6 +126,55 @@ TEST(EventLoop, pausing_holds_a_big_transfer_back) {
   EXPECT_GT(mark_count("posix: stream drained"), 0u);
 }
 
+// Rule 41: nobody but the stream itself wakes the sender's loop, whatever the kernel takes at once.
+TEST(EventLoop, a_stream_with_more_to_give_is_called_again) {
+  // Of the smaller one the kernel takes everything, of the larger one it refuses something.
+  for (const size_t room : {size_t{4} << 10, size_t{12} << 20}) {
+    SCOPED_TRACE(room);
+    EventLoop loop;
+    TestServer server(loop, {});
+    TestPeer client;
+    const std::string all = patterned(24 << 20);
+    size_t given = 0;
+    const auto give = [&] {
+      while (given < all.size() && client.stream->backlog() < room) {
+        client.stream->output().append(all, given, 10'000);
+        given += std::min<size_t>(10'000, all.size() - given);
+      }
+      if (given < all.size()) client.stream->want_room(room / 2);
+    };
+    client.on_more = give;
+    client.stream = loop.connect(server.endpoint(), 1000, client);
+    client.stream->want_room(1);  // told once it is connected
+    run_until(loop, [&] { return given == all.size(); });
+    run_until(loop, [&] { return server.peers[0]->received.size() == all.size(); });
+    EXPECT_TRUE(server.peers[0]->received == all);
+  }
+}
+
+TEST(EventLoop, tells_room_once_for_each_asking_and_does_not_sleep_before) {
+  EventLoop loop;
+  TestServer server(loop, {});
+  TestPeer client;
+  int told = 0;
+  client.on_more = [&] { ++told; };
+  client.stream = loop.connect(server.endpoint(), 1000, client);
+  run_until(loop, [&] { return client.connected == 1 && server.peers.size() == 1; });
+  for (int i = 0; i < 3; ++i) loop.run_once(1'000);
+  client.stream->want_room(1);
+  client.stream->want_room(0);
+  for (int i = 0; i < 3; ++i) loop.run_once(1'000);
+  EXPECT_EQ(told, 0);
+  client.stream->want_room(1);
+  loop.run_once(5'000'000);  // flushes, and finds room
+  const int64_t before_us = loop.instant_us();
+  loop.run_once(5'000'000);
+  EXPECT_LT(loop.instant_us() - before_us, 2'000'000);
+  EXPECT_EQ(told, 1);
+  for (int i = 0; i < 3; ++i) loop.run_once(1'000);
+  EXPECT_EQ(told, 1);
+}
+
 TEST(EventLoop, reads_a_busy_stream_once_per_wake_up) {
   EventLoop loop;
   TestServer server(loop, {});

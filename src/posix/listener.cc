@@ -19,8 +19,11 @@ namespace {
 
 constexpr int kAcceptsPerWakeUp = 256;
 constexpr int64_t kRestUs = 100'000;
-// Descriptors that clients leave to peers, files and administration.
+// Descriptors that clients leave to peers, files and administration, and those that peers (and
+// strangers on their ports) leave to files.
 constexpr rlim_t kReservedDescriptors = 64;
+constexpr rlim_t kReservedForFiles = 24;
+static_assert(kReservedForFiles < kReservedDescriptors);
 constexpr int kDefaultBacklog = 1024;
 
 bool is_shortage(int error_number) {
@@ -28,10 +31,10 @@ bool is_shortage(int error_number) {
          error_number == ENOMEM;
 }
 
-bool touches_reserve(int fd) {
+bool touches_reserve(int fd, rlim_t reserved) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
-  return static_cast<rlim_t>(fd) + kReservedDescriptors >= limit.rlim_cur;
+  return static_cast<rlim_t>(fd) + reserved >= limit.rlim_cur;
 }
 
 class SocketListener : public env::Listener {
@@ -151,7 +154,7 @@ bool ListeningSocket::accept_one() {
     }
     return true;  // that one connection failed before it was taken
   }
-  if (!uses_reserve_ && touches_reserve(fd)) {
+  if (touches_reserve(fd, uses_reserve_ ? kReservedForFiles : kReservedDescriptors)) {
     close(fd);
     rest_a_while(EMFILE);
     return false;

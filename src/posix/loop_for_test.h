@@ -23,6 +23,7 @@ namespace zooid::posix {
 struct TestPeer : env::StreamHandler {
   std::unique_ptr<env::Stream> stream;
   std::function<void(TestPeer&, std::string_view)> then;
+  std::function<void()> on_more;  // on_room
   std::string received;
   size_t longest = 0;
   int connected = 0;
@@ -37,6 +38,9 @@ struct TestPeer : env::StreamHandler {
     if (then) then(*this, bytes);
   }
   void on_drained() override { ++drained; }
+  void on_room() override {
+    if (on_more) on_more();
+  }
   void on_closed(const Error& why) override {
     ++closed;
     reason = why;

@@ -10,6 +10,12 @@
 
 namespace zooid::posix {
 
+namespace {
+
+constexpr int64_t kKnownUs = 60'000'000;
+
+}  // namespace
+
 struct NameLookups::Shared {
   std::mutex mutex;
   env::Waker* waker;  // null once the loop is gone
@@ -54,6 +60,28 @@ void NameLookups::cancel(uint64_t id) {
       if (one.id == id) one.done = nullptr;
     }
   }
+}
+
+NameLookups::Answer NameLookups::known(const std::string& host, int64_t now_us) {
+  deliver();
+  Known& known = known_[host];
+  const bool has_addresses = known.answer && known.answer->has_value();
+  const bool is_old = !has_addresses || now_us - known.asked_us > kKnownUs;
+  std::optional<Answer> failure;
+  if (known.answer && !has_addresses) failure = std::exchange(known.answer, std::nullopt);
+  if (is_old && !known.is_running && !failure) {
+    known.is_running = true;
+    known.asked_us = now_us;
+    start(host, [this, host](const Answer& answer) {
+      Known& asked = known_[host];
+      asked.is_running = false;
+      // While a name server is out of order the addresses of before are better than none.
+      if (answer || !asked.answer || !*asked.answer) asked.answer = answer;
+    });
+  }
+  if (failure) return *failure;
+  if (known.answer) return *known.answer;
+  return fail(Error::Kind::kTimeout, "the name " + host + " is still being looked up");
 }
 
 void NameLookups::deliver() {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ class NameLookups {
   void cancel(uint64_t id);
   // Calls `done` for everything that was answered.
   void deliver();
+  // What is known of a host now (env::Network::addresses_of). An answer of more than a minute ago
+  // is given and asked for again; a failure is given once and asked for again.
+  Answer known(const std::string& host, int64_t now_us);
 
  private:
   struct Shared;
@@ -41,7 +45,14 @@ class NameLookups {
     Done done;
   };
   std::shared_ptr<Shared> shared_;
+  // Of the hosts that known() was asked for: this server's own names.
+  struct Known {
+    std::optional<Answer> answer;
+    int64_t asked_us = 0;
+    bool is_running = false;
+  };
   std::map<std::string, std::vector<Waiting>> waiting_;
+  std::map<std::string, Known> known_;
   uint64_t last_id_ = 0;
 };
 

@@ -31,6 +31,31 @@ TEST(NameLookups, requests_for_one_name_share_an_answer) {
   EXPECT_EQ(delivered, 3);
 }
 
+TEST(NameLookups, what_is_known_of_a_name_is_given_without_a_wait) {
+  SemaphoreWaker waker;
+  NameLookups lookups(waker);
+  EXPECT_EQ(lookups.known("localhost", 0).error().kind, Error::Kind::kTimeout);
+  waker.wait();
+  const auto known = lookups.known("localhost", 1);
+  ASSERT_TRUE(known) << known.error().message;
+  EXPECT_FALSE(known->empty());
+  // An old answer is given while a new one is asked for.
+  EXPECT_TRUE(lookups.known("localhost", 120'000'000));
+  waker.wait();
+  EXPECT_TRUE(lookups.known("localhost", 120'000'001));
+}
+
+TEST(NameLookups, a_name_that_cannot_be_found_is_an_error_once_and_then_asked_for_again) {
+  SemaphoreWaker waker;
+  NameLookups lookups(waker);
+  const std::string nobody = "nobody.invalid";
+  EXPECT_EQ(lookups.known(nobody, 0).error().kind, Error::Kind::kTimeout);
+  waker.wait();
+  EXPECT_NE(lookups.known(nobody, 1).error().kind, Error::Kind::kTimeout);
+  EXPECT_EQ(lookups.known(nobody, 2).error().kind, Error::Kind::kTimeout);
+  waker.wait();
+}
+
 TEST(NameLookups, a_cancelled_request_is_not_told) {
   SemaphoreWaker waker;
   NameLookups lookups(waker);

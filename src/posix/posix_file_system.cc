@@ -81,6 +81,15 @@ std::unexpected<Error> io_failure(const std::string& path, const char* action, i
               fmt::format("{}: {}: {}", path, action, std::strerror(error_number)));
 }
 
+// Of a call that opens something.
+std::unexpected<Error> open_failure(const std::string& path, const char* action, int error_number) {
+  const bool is_shortage =
+      error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM;
+  if (!is_shortage) return io_failure(path, action, error_number);
+  return fail(Error::Kind::kShortage,
+              fmt::format("{}: {}: {}", path, action, std::strerror(error_number)));
+}
+
 class PosixFile : public env::File {
  public:
   PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) { ASSERT(fd_ >= 0); }
@@ -149,15 +158,6 @@ class PosixFile : public env::File {
   std::string path_;
 };
 
-class PosixDirectoryLock : public env::DirectoryLock {
- public:
-  explicit PosixDirectoryLock(int fd) : fd_(fd) { ASSERT(fd_ >= 0); }
-  ~PosixDirectoryLock() override { close(fd_); }  // releases the lock
-
- private:
-  int fd_;
-};
-
 int open_flags(env::OpenMode mode) {
   switch (mode) {
     case env::OpenMode::kRead:
@@ -175,12 +175,38 @@ int open_flags(env::OpenMode mode) {
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
+// Some file systems keep no directory data of their own and say EINVAL.
+Result<> sync_open_directory(int fd, const std::string& path) {
+  if (fsync(fd) != 0 && errno != EINVAL) return io_failure(path, "fsync", errno);
+  return {};
+}
+
 }  // namespace
+
+class PosixDirectoryLock : public env::DirectoryLock {
+ public:
+  PosixDirectoryLock(PosixFileSystem& files, std::string path, int fd)
+      : files_(files), path_(std::move(path)), fd_(fd) {
+    ASSERT(fd_ >= 0);
+    std::lock_guard lock(files_.mutex_);
+    files_.locked_[path_] = fd_;
+  }
+  ~PosixDirectoryLock() override {
+    std::lock_guard lock(files_.mutex_);
+    files_.locked_.erase(path_);
+    close(fd_);  // releases the lock
+  }
+
+ private:
+  PosixFileSystem& files_;
+  const std::string path_;
+  int fd_;
+};
 
 Result<std::unique_ptr<env::File>> PosixFileSystem::open(const std::string& path,
                                                          env::OpenMode mode) {
   const int fd = ::open(path.c_str(), open_flags(mode) | O_CLOEXEC, 0644);
-  if (fd < 0) return io_failure(path, "open", errno);
+  if (fd < 0) return open_failure(path, "open", errno);
   struct stat status{};
   if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
     close(fd);
@@ -191,7 +217,7 @@ Result<std::unique_ptr<env::File>> PosixFileSystem::open(const std::string& path
 
 Result<std::vector<std::string>> PosixFileSystem::list(const std::string& directory) {
   DIR* stream = opendir(directory.c_str());
-  if (stream == nullptr) return io_failure(directory, "list", errno);
+  if (stream == nullptr) return open_failure(directory, "list", errno);
   std::vector<std::string> names;
   errno = 0;
   while (const dirent* entry = readdir(stream)) {
@@ -207,6 +233,12 @@ Result<std::vector<std::string>> PosixFileSystem::list(const std::string& direct
 
 bool PosixFileSystem::exists(const std::string& path) {
   return access(path.c_str(), F_OK) == 0;
+}
+
+Result<uint64_t> PosixFileSystem::file_size(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return io_failure(path, "stat", errno);
+  return static_cast<uint64_t>(status.st_size);
 }
 
 Result<> PosixFileSystem::rename(const std::string& from, const std::string& to) {
@@ -237,13 +269,17 @@ Result<> PosixFileSystem::make_directories(const std::string& path) {
 }
 
 Result<> PosixFileSystem::sync_directory(const std::string& path) {
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto open = locked_.find(path); open != locked_.end()) {
+      return sync_open_directory(open->second, path);
+    }
+  }
   const int fd = ::open(path.c_str(), kDirectoryFlags);
-  if (fd < 0) return io_failure(path, "open", errno);
-  const int failure = fsync(fd) == 0 ? 0 : errno;
+  if (fd < 0) return open_failure(path, "open", errno);
+  auto synced = sync_open_directory(fd, path);
   close(fd);
-  // Some file systems keep no directory data of their own and say EINVAL.
-  if (failure != 0 && failure != EINVAL) return io_failure(path, "fsync", failure);
-  return {};
+  return synced;
 }
 
 Result<env::FileSystemSpace> PosixFileSystem::space(const std::string& path) {
@@ -262,7 +298,7 @@ Result<std::unique_ptr<env::DirectoryLock>> PosixFileSystem::lock_directory(
     }
     return io_failure(path, "lock", failure);
   }
-  return std::make_unique<PosixDirectoryLock>(fd);
+  return std::make_unique<PosixDirectoryLock>(*this, path, fd);
 }
 
 }  // namespace zooid::posix

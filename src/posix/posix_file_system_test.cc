@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "posix/directory_for_test.h"
@@ -92,6 +93,35 @@ TEST_F(PosixFiles, a_directory_is_locked_once) {
   first->reset();
   EXPECT_TRUE(files.lock_directory(directory.path()));
   EXPECT_THAT(*files.list(directory.path()), ElementsAre());
+}
+
+TEST_F(PosixFiles, a_locked_directory_is_synced_when_descriptors_have_run_out) {
+  const auto lock = files.lock_directory(directory.path());
+  ASSERT_TRUE(lock);
+  ASSERT_TRUE(files.make_directories(directory / "other"));
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 3;
+  setrlimit(RLIMIT_NOFILE, &none);
+  const auto synced = files.sync_directory(directory.path());
+  const auto other = files.sync_directory(directory / "other");
+  const auto opened = files.open(directory / "file", env::OpenMode::kCreate);
+  const auto listed = files.list(directory.path());
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(synced) << synced.error().message;
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().kind, Error::Kind::kShortage);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, Error::Kind::kShortage);
+  ASSERT_FALSE(listed);
+  EXPECT_EQ(listed.error().kind, Error::Kind::kShortage);
+}
+
+TEST_F(PosixFiles, tells_the_length_of_a_file_that_is_not_open) {
+  ASSERT_TRUE(env::write_file_atomically(files, directory / "five", "12345"));
+  EXPECT_EQ(files.file_size(directory / "five").value(), 5u);
+  EXPECT_EQ(files.file_size(directory / "none").error().kind, Error::Kind::kNotFound);
 }
 
 TEST_F(PosixFiles, space_names_the_mount_point) {

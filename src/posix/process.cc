@@ -1,5 +1,6 @@
 #include "posix/process.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -8,8 +9,11 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 
@@ -31,6 +35,40 @@ Result<OpenFilesLimit> raise_open_files_limit() {
 
 void ignore_broken_pipes() {
   std::signal(SIGPIPE, SIG_IGN);
+}
+
+namespace {
+
+// A file of /proc or /sys, whose length is not known before; empty if it cannot be read.
+std::string read_all(const char* path) {
+  std::string content;
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return content;
+  char buffer[4096];
+  for (ssize_t count = 0; (count = ::read(fd, buffer, sizeof buffer)) > 0;) {
+    content.append(buffer, static_cast<size_t>(count));
+  }
+  ::close(fd);
+  return content;
+}
+
+}  // namespace
+
+void use_huge_pages() {
+  constexpr const char* kVariable = "GLIBC_TUNABLES";
+  if (std::getenv(kVariable) != nullptr) return;
+  const std::string given = read_all("/sys/kernel/mm/transparent_hugepage/enabled");
+  if (!given.contains("[madvise]") && !given.contains("[always]")) return;
+  std::string line = read_all("/proc/self/cmdline");
+  std::vector<char*> arguments;
+  for (size_t at = 0; at < line.size(); at = line.find('\0', at) + 1) {
+    arguments.push_back(line.data() + at);
+  }
+  if (arguments.empty() || line.back() != '\0') return;
+  arguments.push_back(nullptr);
+  if (setenv(kVariable, "glibc.malloc.hugetlb=1", 1) != 0) return;
+  execv("/proc/self/exe", arguments.data());
+  // It could not be started again: this one goes on with small pages.
 }
 
 uint64_t peak_resident_bytes() {

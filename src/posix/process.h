@@ -20,6 +20,11 @@ struct OpenFilesLimit {
 Result<OpenFilesLimit> raise_open_files_limit();
 // A write to a closed connection or pipe is an error then, not the end of the process.
 void ignore_broken_pipes();
+// Has the heap lie in huge pages, where the system gives them to whoever asks, by starting this
+// program again with the setting of the C library that does so (nothing else can set it). Does
+// nothing the second time, or if GLIBC_TUNABLES is set already: that is the user's. First of all,
+// before a thread or a file is open. Why: docs/decisions/0025.
+void use_huge_pages();
 // The highest resident set so far, in bytes.
 uint64_t peak_resident_bytes();
 

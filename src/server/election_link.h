@@ -16,7 +16,7 @@ class ElectionLinks::Link final : public env::StreamHandler {
 
   void on_connected() override { owner.on_connected(*this); }
   void on_bytes(std::string_view bytes) override { owner.on_bytes(*this, bytes); }
-  void on_drained() override { owner.on_drained(*this); }
+  void on_room() override { owner.on_room(*this); }
   void on_closed(const Error& reason) override {
     is_stream_closed = true;
     owner.on_closed(*this, reason);

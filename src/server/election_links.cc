@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/mark.h"
 #include "server/election_link.h"
-#include "server/peer_listener.h"
 #include "wire/jute.h"
 
 namespace zooid::server {
@@ -60,15 +59,17 @@ Result<> ElectionLinks::listen() {
   }
   hello_ = wire::serialize_hello(self_, address);
   for (const zab::Address& at : own->addresses) {
-    auto listener = listen_for_peers(
-        network_, {at.host, at.election_port}, options_.listen_on_all_ips,
-        [this](std::unique_ptr<env::Stream> stream) { return on_accepted(std::move(stream)); });
-    if (!listener) {
-      listeners_.clear();
-      return std::unexpected(std::move(listener).error());
-    }
-    listeners_.push_back(std::move(*listener));
+    listeners_.push_back(std::make_unique<PeerListener>(
+        network_, env::Endpoint{at.host, at.election_port}, options_.listen_on_all_ips,
+        [this](std::unique_ptr<env::Stream> stream) { return on_accepted(std::move(stream)); }));
   }
+  auto listening = try_listen(clock_.now());
+  if (!listening) listeners_.clear();
+  return listening;
+}
+
+Result<> ElectionLinks::try_listen(Now now) {
+  for (const auto& listener : listeners_) TRY(listener->try_listen(now));
   return {};
 }
 
@@ -118,15 +119,12 @@ void ElectionLinks::flush(Peer& peer) {
   if (peer.kept == nullptr || peer.slot.empty()) return;
   env::Stream& stream = *peer.kept->stream;
   if (stream.backlog() > 0) {
-    // Either this wake-up has not flushed yet, or the kernel takes no more, and then on_drained
-    // tells. Two wake-ups from now it is known which.
-    peer.flush_checks = 2;
+    stream.want_room(1);
     return;
   }
   stream.output().append(peer.slot);
   peer.last = std::exchange(peer.slot, {});
   peer.last_round = round_;
-  peer.flush_checks = 0;
 }
 
 std::vector<env::Endpoint> ElectionLinks::configured_addresses_of(ServerId id) const {
@@ -223,7 +221,7 @@ void ElectionLinks::reopen(ServerId id, Peer& peer) {
   connect(id, peer);
 }
 
-void ElectionLinks::on_batch(Now now) {
+Result<> ElectionLinks::on_batch(Now now) {
   ended_.clear();
   forget_idle_strangers();
   std::vector<Link*> expired;
@@ -233,19 +231,18 @@ void ElectionLinks::on_batch(Now now) {
   for (Link* link : expired) drop(*link, "no hello came in time");
   for (auto& [id, peer] : peers_) {
     if (peer.reopen_at_us <= now.mono_us) reopen(id, peer);
-    if (peer.flush_checks == 0) continue;
-    const int checks_left = peer.flush_checks - 1;
-    flush(peer);
-    peer.flush_checks = peer.slot.empty() ? 0 : checks_left;
   }
+  return try_listen(now);
 }
 
 int64_t ElectionLinks::next_deadline() const {
   if (!ended_.empty()) return 0;
   int64_t deadline = kNever;
   for (const auto& link : links_) deadline = std::min(deadline, link->hello_deadline_us);
+  for (const auto& listener : listeners_) {
+    deadline = std::min(deadline, listener->next_deadline());
+  }
   for (const auto& [id, peer] : peers_) {
-    if (peer.flush_checks > 0) return 0;
     deadline = std::min(deadline, peer.reopen_at_us);
   }
   return deadline;

@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "env/clock.h"
 #include "env/network.h"
+#include "server/peer_listener.h"
 #include "wire/notification.h"
 #include "zab/membership.h"
 
@@ -51,9 +52,8 @@ class ElectionLinks {
                 ElectionLinksEvents& events);
   ~ElectionLinks();
 
-  // Listens on this server's own election addresses; on every address if an own address is a
-  // wildcard or cannot be resolved here (it may be a name that only the others know). Errors: this
-  // server is not in the configuration (kConfig), or what the network said.
+  // Listens on this server's own election addresses (peer_listener.h). Errors: this server is not
+  // in the configuration (kConfig), or what the network said.
   Result<> start();
 
   // Puts the notification into the peer's slot and opens a connection if there is none. To a server
@@ -67,8 +67,9 @@ class ElectionLinks {
   // nothing happens. Errors: as of start(); the old listeners are closed then.
   Result<> set_membership(zab::Membership membership);
 
-  // In the loop's on_batch, and when next_deadline() has passed.
-  void on_batch(Now now);
+  // In the loop's on_batch, and when next_deadline() has passed. Errors: what start() would have
+  // said if the own name had been known then.
+  Result<> on_batch(Now now);
   int64_t next_deadline() const;
 
   bool is_connected(ServerId peer) const;
@@ -103,12 +104,12 @@ class ElectionLinks {
     uint64_t last_round = 0;
     uint64_t reopened_round = 0;  // a broken connection is re-opened once in a round
     int64_t reopen_at_us = kNever;
-    int flush_checks = 0;  // wake-ups after which a full stream is looked at again
-    std::string trouble;   // why the last attempt failed; a change is worth a line in the log
+    std::string trouble;  // why the last attempt failed; a change is worth a line in the log
   };
 
   // ---- connections (election_links.cc) ----
   Result<> listen();
+  Result<> try_listen(Now now);
   void connect(ServerId id, Peer& peer);
   void connect_next(ServerId id, Peer& peer);
   std::vector<env::Endpoint> configured_addresses_of(ServerId id) const;
@@ -123,7 +124,7 @@ class ElectionLinks {
   env::StreamHandler* on_accepted(std::unique_ptr<env::Stream> stream);
   void on_connected(Link& link);
   void on_bytes(Link& link, std::string_view bytes);
-  void on_drained(Link& link);
+  void on_room(Link& link);
   void on_closed(Link& link, const Error& reason);
   void on_attempt_failed(ServerId id, Peer& peer, const Error& reason);
   void meet(Link& link, const wire::Hello& hello);
@@ -143,7 +144,7 @@ class ElectionLinks {
   std::vector<std::unique_ptr<Link>> links_;
   // A stream is never destroyed inside its own callback: ended links wait here for on_batch.
   std::vector<std::unique_ptr<Link>> ended_;
-  std::vector<std::unique_ptr<env::Listener>> listeners_;
+  std::vector<std::unique_ptr<PeerListener>> listeners_;
 };
 
 }  // namespace zooid::server

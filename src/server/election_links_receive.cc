@@ -70,7 +70,7 @@ void ElectionLinks::on_bytes(Link& link, std::string_view bytes) {
   if (link.stage == Link::Stage::kKept) receive(link);
 }
 
-void ElectionLinks::on_drained(Link& link) {
+void ElectionLinks::on_room(Link& link) {
   if (link.stage == Link::Stage::kKept) flush(peers_[link.peer]);
 }
 

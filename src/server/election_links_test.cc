@@ -423,7 +423,7 @@ TEST_F(ElectionLinksTest, a_full_connection_keeps_the_newest_message_until_it_dr
   two->send(kNine, vote(2));
   two->send(kNine, vote(3));
   run();
-  EXPECT_EQ(two->links.next_deadline(), kNever);  // waits for on_drained, not for time
+  EXPECT_EQ(two->links.next_deadline(), kNever);  // waits for room, not for time
   slow->stream->resume_reading();
   run();
   run();

@@ -14,6 +14,10 @@ namespace {
 
 // What a node costs in a snapshot besides its data: Stat, path and lengths of an ordinary one.
 constexpr uint64_t kSnapshotNodeBytes = 120;
+// Of a leader's snapshot, received and not yet written: beyond it the leader is not read for a
+// while.
+constexpr size_t kUnwrittenBytesMax = 16u << 20;
+constexpr int64_t kUnwrittenLookUs = 2'000;
 
 std::vector<env::Endpoint> quorum_endpoints(const zab::Membership& membership, ServerId leader) {
   std::vector<env::Endpoint> endpoints;
@@ -58,7 +62,9 @@ FollowerRole::FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker,
     machine_->on_packet(packet, at, effects);
     carry_out(effects, at);
   };
-  events.on_snapshot_progress = [this] { machine_->on_snapshot_progress(core_.clock.now()); };
+  events.on_snapshot_bytes = [this](std::string_view bytes) {
+    on_snapshot_bytes(bytes, core_.clock.now());
+  };
   events.on_snapshot = [this](std::unique_ptr<state::Database> database) {
     on_snapshot_stream(std::move(database), core_.clock.now());
   };
@@ -78,7 +84,9 @@ FollowerRole::FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker,
                                        now, std::move(events));
 }
 
-FollowerRole::~FollowerRole() = default;
+FollowerRole::~FollowerRole() {
+  if (install_ == Install::kReceiving) snapshot_taker_.abort();
+}
 
 void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
   if (core_.end_requested()) return;  // nothing of a finished attempt takes effect
@@ -88,17 +96,14 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
                                          *effects.persist_accepted_epoch});
   }
   if (effects.promised) milestones_.promised = effects.promised;
-  if (effects.expect_snapshot) {
-    link_->expect_snapshot(*effects.expect_snapshot, core_.database_options());
-  }
+  if (effects.expect_snapshot) begin_receiving(*effects.expect_snapshot);
   if (effects.install_snapshot) {
     // The new state replaces everything; the old one is freed elsewhere.
-    snapshot_taker_.abort();
     core_.replace_database(std::move(received_));
     core_.window.clear();
     core_.needs_reload = true;
     install_ = Install::kWriting;
-    snapshot_taker_.install();
+    snapshot_taker_.end_received();
   }
   if (effects.truncate) {
     snapshot_taker_.abort();
@@ -162,6 +167,37 @@ void FollowerRole::complete_syncs(const zab::LearnerEffects& effects) {
                         core_.database->last_zxid()});
     syncs_.pop_front();
   }
+}
+
+// The stream is the body of a snapshot file, so it is written as it arrives; until it is published
+// nobody sees the file.
+void FollowerRole::begin_receiving(Zxid zxid) {
+  ASSERT(install_ == Install::kNone);
+  link_->expect_snapshot(zxid, core_.database_options());
+  snapshot_taker_.abort();
+  snapshot_taker_.begin_received(zxid);
+  install_ = Install::kReceiving;
+}
+
+void FollowerRole::on_snapshot_bytes(std::string_view bytes, Now now) {
+  machine_->on_snapshot_progress(now);
+  snapshot_taker_.receive(bytes);
+  received_bytes_ += bytes.size();
+  unwritten_ = snapshot_taker_.backlog();
+  if (unwritten_ <= kUnwrittenBytesMax || resume_at_us_ != kNever) return;
+  MARK("follower.snapshot_waits_for_disk");
+  link_->pause_reading();
+  resume_at_us_ = now.mono_us + kUnwrittenLookUs;
+}
+
+// A disk that writes is progress like a leader that sends.
+void FollowerRole::resume_if_written(Now now) {
+  const size_t left = snapshot_taker_.backlog();
+  if (left < std::exchange(unwritten_, left)) machine_->on_snapshot_progress(now);
+  resume_at_us_ = now.mono_us + kUnwrittenLookUs;
+  if (left > kUnwrittenBytesMax / 2) return;
+  resume_at_us_ = kNever;
+  link_->resume_reading();
 }
 
 void FollowerRole::on_snapshot_stream(std::unique_ptr<state::Database> database, Now now) {
@@ -297,8 +333,9 @@ void FollowerRole::on_snapshot_event(SnapshotTaker::Event event) {
       // The next attempt would send it all again: not before there is room for it.
       core_.disk_trouble = ReplicaCore::DiskTrouble{
           "the leader's snapshot cannot be written: " + snapshot_taker_.failure(),
-          static_cast<uint64_t>(core_.database->tree().data_size()) +
-              core_.database->tree().node_count() * kSnapshotNodeBytes};
+          std::max(static_cast<uint64_t>(core_.database->tree().data_size()) +
+                       core_.database->tree().node_count() * kSnapshotNodeBytes,
+                   2 * received_bytes_)};  // how much was still to come is not known
       core_.request_end(core_.disk_trouble->what);
       return;
     case SnapshotTaker::Event::kDurable:
@@ -393,6 +430,7 @@ void FollowerRole::on_step(Now now) {
   link_->on_timer(now);
   if (core_.end_requested()) return;
   core_.expire_local_sessions(now);
+  if (now.mono_us >= resume_at_us_) resume_if_written(now);
   zab::LearnerEffects effects;
   if (now.mono_us >= machine_->next_deadline()) machine_->on_timer(now, effects);
   while (!held_.empty() && core_.pending_writes.size() < requests_in_flight_max()) {
@@ -403,8 +441,8 @@ void FollowerRole::on_step(Now now) {
 }
 
 int64_t FollowerRole::next_deadline() const {
-  return std::min(
-      {machine_->next_deadline(), link_->next_deadline(), core_.local_sessions.next_deadline()});
+  return std::min({machine_->next_deadline(), link_->next_deadline(),
+                   core_.local_sessions.next_deadline(), resume_at_us_});
 }
 
 void FollowerRole::add_facts(ReplicaFacts& facts, Now) const {

@@ -44,12 +44,15 @@ class FollowerRole {
 
  private:
   // What is under way with the log and the snapshot worker (each link an event of this role).
-  enum class Install { kNone, kWriting, kMarking, kPublishing, kCutting };
+  enum class Install { kNone, kReceiving, kWriting, kMarking, kPublishing, kCutting };
 
   void carry_out(zab::LearnerEffects& effects, Now now);
   void complete_syncs(const zab::LearnerEffects& effects);
   void forward_new_session(SessionId session, int32_t timeout_ms, Now now);
   void forward(ClientWrite& write, zab::LearnerEffects& effects);
+  void begin_receiving(Zxid zxid);
+  void on_snapshot_bytes(std::string_view bytes, Now now);
+  void resume_if_written(Now now);
   void on_snapshot_stream(std::unique_ptr<state::Database> database, Now now);
   void establish(Epoch epoch, Now now);
   void on_truncated(Now now);
@@ -63,6 +66,9 @@ class FollowerRole {
   std::unique_ptr<LeaderLink> link_;
   bool established_ = false;
   Install install_ = Install::kNone;
+  uint64_t received_bytes_ = 0;    // of the leader's snapshot
+  size_t unwritten_ = 0;           // of what was received, when last looked at
+  int64_t resume_at_us_ = kNever;  // the leader is not read while much waits for the disk
   std::optional<Zxid> cutting_to_;
   bool is_cut_asked_ = false;
   std::unique_ptr<state::Database> received_;  // between its stream's end and install_snapshot

@@ -88,6 +88,14 @@ void LeaderLink::send(std::string_view bytes) {
   if (!heard_) greeting_.append(bytes);
 }
 
+void LeaderLink::pause_reading() {
+  if (!finished_ && connected_) stream_->pause_reading();
+}
+
+void LeaderLink::resume_reading() {
+  if (!finished_ && connected_) stream_->resume_reading();
+}
+
 void LeaderLink::expect_snapshot(Zxid zxid, state::DatabaseOptions options) {
   loading_.emplace(Loading{zxid,
                            wire::SnapshotDecoder(limits_.data_max),
@@ -100,7 +108,6 @@ void LeaderLink::on_bytes(std::string_view bytes) {
   if (finished_) return;
   heard_ = true;
   if (loading_) {
-    events_.on_snapshot_progress();
     if (load(bytes)) decode_packets();
     return;
   }
@@ -122,23 +129,35 @@ void LeaderLink::decode_packets() {
   }
 }
 
+bool LeaderLink::load_body(std::string_view bytes) {
+  Loading& loading = *loading_;
+  loading.decoder.feed(bytes);
+  const std::string_view waiting = loading.decoder.undecoded();
+  const uint64_t before = loading.decoder.offset();
+  bool is_over = false;
+  while (!is_over) {
+    auto record = loading.decoder.next();
+    if (!record) return fail("bad snapshot from the leader: " + record.error().message), false;
+    if (std::holds_alternative<wire::SnapshotNeedsMore>(*record)) break;
+    is_over = std::holds_alternative<wire::SnapshotEnd>(*record);
+    if (is_over) break;
+    if (auto loaded = loading.database->load(*record); !loaded) {
+      return fail("bad snapshot from the leader: " + loaded.error().message), false;
+    }
+  }
+  const uint64_t decoded = loading.decoder.offset() - before;
+  if (decoded > 0) events_.on_snapshot_bytes(waiting.substr(0, decoded));
+  return is_over;
+}
+
 bool LeaderLink::load(std::string_view bytes) {
   Loading& loading = *loading_;
-  if (!loading.body_done) {
-    loading.decoder.feed(bytes);
-    while (true) {
-      auto record = loading.decoder.next();
-      if (!record) return fail("bad snapshot from the leader: " + record.error().message), false;
-      if (std::holds_alternative<wire::SnapshotNeedsMore>(*record)) return false;
-      if (std::holds_alternative<wire::SnapshotEnd>(*record)) break;
-      if (auto loaded = loading.database->load(*record); !loaded) {
-        return fail("bad snapshot from the leader: " + loaded.error().message), false;
-      }
-    }
-    loading.body_done = true;
-    loading.tail = loading.decoder.undecoded();
-  } else {
+  if (loading.body_done) {
     loading.tail.append(bytes);
+  } else {
+    loading.body_done = load_body(bytes);
+    if (!loading.body_done) return false;
+    loading.tail = loading.decoder.undecoded();
   }
   if (loading.tail.size() < kSignatureBytes) return false;
   wire::Reader in(loading.tail);

@@ -18,7 +18,8 @@ class LeaderLink : public env::StreamHandler {
   struct Events {
     std::function<void()> on_connected;
     std::function<void(const wire::QuorumPacket&)> on_packet;
-    std::function<void()> on_snapshot_progress;
+    // The next bytes of the snapshot's body arrived and are loaded.
+    std::function<void(std::string_view)> on_snapshot_bytes;
     // The stream and its signature were read; the database's zxid is the SNAP packet's.
     std::function<void(std::unique_ptr<state::Database>)> on_snapshot;
     std::function<void(const std::string& reason)> on_closed;
@@ -37,6 +38,9 @@ class LeaderLink : public env::StreamHandler {
   // From now on bytes belong to the snapshot, until on_snapshot.
   void expect_snapshot(Zxid zxid, state::DatabaseOptions options);
   void send(std::string_view bytes);
+  // Back-pressure, while what arrived waits for the disk.
+  void pause_reading();
+  void resume_reading();
   void on_timer(Now now);
   int64_t next_deadline() const { return retry_at_us_; }
   bool has_heard() const { return heard_; }
@@ -55,8 +59,10 @@ class LeaderLink : public env::StreamHandler {
   };
   void attempt(Now now);
   void decode_packets();
-  // False: the stream cannot be followed.
+  // True: the stream is complete, packets follow.
   bool load(std::string_view bytes);
+  // True: the whole body is loaded.
+  bool load_body(std::string_view bytes);
   void fail(std::string reason);
 
   env::Network& network_;

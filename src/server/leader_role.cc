@@ -5,12 +5,13 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mark.h"
-#include "server/peer_listener.h"
 
 namespace zooid::server {
 namespace {
 
 constexpr int64_t kListenRetryUs = 200'000;
+// Making packets for learners holds the loop so long at most, beside one piece for each.
+constexpr int64_t kPumpBudgetUs = 2'000;
 
 zab::LeaderOptions leader_options(const config::ServerConfig& config) {
   zab::LeaderOptions options;
@@ -38,7 +39,16 @@ LeaderRole::LeaderRole(ReplicaCore& core, const zab::Membership& membership, Now
   events_.on_closed = [this](zab::LearnerKey key, const std::string& reason) {
     drop_connection(key, reason);
   };
-  listen();
+  const zab::Member* own = membership_.find(core_.self());
+  ASSERT(own != nullptr);
+  listener_.emplace(core_.network,
+                    env::Endpoint{own->addresses.front().host, own->addresses.front().quorum_port},
+                    core_.config.listen_on_all_ips, [this](std::unique_ptr<env::Stream> stream) {
+                      env::StreamHandler* handler = nullptr;
+                      accept(std::move(stream), handler);
+                      return handler;
+                    });
+  listen(now);
   zab::LeaderStart start;
   start.self = core_.self();
   start.membership = membership_;
@@ -51,28 +61,41 @@ LeaderRole::LeaderRole(ReplicaCore& core, const zab::Membership& membership, Now
   carry_out(effects, now);
 }
 
-LeaderRole::~LeaderRole() = default;
+LeaderRole::~LeaderRole() {
+  core_.history.submit(storage::EndHistory{core_.incarnation, 0});
+}
 
-void LeaderRole::listen() {
-  const zab::Member* own = membership_.find(core_.self());
-  ASSERT(own != nullptr);
-  const env::Endpoint at{own->addresses.front().host, own->addresses.front().quorum_port};
-  auto listener = listen_for_peers(core_.network, at, core_.config.listen_on_all_ips,
-                                   [this](std::unique_ptr<env::Stream> stream) {
-                                     env::StreamHandler* handler = nullptr;
-                                     accept(std::move(stream), handler);
-                                     return handler;
-                                   });
-  if (listener) {
-    listener_ = std::move(*listener);
-    listen_again_us_ = kNever;
+void LeaderRole::listen(Now now) {
+  auto listening = listener_->try_listen(now);
+  if (listening) {
+    listen_again_us_ = listener_->next_deadline();
   } else {
-    log::error("cannot listen on quorum port {}: {}", at.port, listener.error().message);
-    listen_again_us_ = core_.clock.now().mono_us + kListenRetryUs;
+    log::error("cannot listen for learners: {}", listening.error().message);
+    listen_again_us_ = now.mono_us + kListenRetryUs;
   }
 }
 
+void LeaderRole::make_room_for(const std::string& address) {
+  LearnerConnection* oldest = nullptr;  // of all; keys ascend
+  LearnerConnection* oldest_of_address = nullptr;
+  size_t all = 0, of_address = 0;
+  for (const auto& [key, connection] : connections_) {
+    if (connection->is_closed() || connection->has_spoken()) continue;
+    if (all++ == 0) oldest = connection.get();
+    if (connection->address() != address) continue;
+    if (of_address++ == 0) oldest_of_address = connection.get();
+  }
+  LearnerConnection* surplus = of_address >= kSilentOfAddressMax ? oldest_of_address
+                               : all >= kSilentMax               ? oldest
+                                                                 : nullptr;
+  if (surplus == nullptr) return;
+  MARK("leader.too_many_silent_connections");
+  surplus->close();
+  drop_connection(surplus->key(), "too many connections that say nothing");
+}
+
 void LeaderRole::accept(std::unique_ptr<env::Stream> stream, env::StreamHandler*& handler) {
+  make_room_for(stream->peer().host);
   const zab::LearnerKey key = next_key_++;
   auto connection = std::make_unique<LearnerConnection>(
       key, std::move(stream), static_cast<int32_t>(core_.config.max_record_buffer()), events_);
@@ -119,10 +142,8 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
   for (const zab::LearnerKey key : effects.snapshots) {
     const auto it = connections_.find(key);
     if (it == connections_.end() || it->second->is_closed()) continue;
-    // The packet goes first, then the stream whose zxid it carries.
     machine_->on_snapshot_begun(key, core_.database->last_zxid(), now);
-    it->second->pump(*machine_, now);
-    it->second->begin_snapshot(*core_.database);
+    it->second->begin_snapshot(*machine_, *core_.database, now);
   }
   for (const auto& touch : effects.touches) {
     if (primary_) primary_->touch(touch.session, touch.timeout_ms, now);
@@ -140,8 +161,13 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
   const auto history = std::exchange(effects.history, {});
   const auto requests = std::exchange(effects.requests, {});
   if (effects.abdicate) core_.request_end(*effects.abdicate);
-  for (const auto& asked : reach) answer_reach(asked, now);
-  for (const auto& wanted : history) send_history(wanted, now);
+  for (const auto& asked : reach) {
+    core_.history.submit(storage::FindReach{core_.incarnation, asked.learner, asked.zxid});
+  }
+  for (const auto& wanted : history) {
+    core_.history.submit(storage::ReadHistory{core_.incarnation, wanted.learner, wanted.after,
+                                              wanted.up_to, core_.config.history_slice_bytes});
+  }
   if (!requests.empty()) {
     zab::LeaderEffects further;
     for (const auto& request : requests) on_learner_request(request, further, now);
@@ -288,51 +314,34 @@ void LeaderRole::on_epoch_written(storage::EpochFile file, Epoch epoch, Now now)
   carry_out(effects, now);
 }
 
-void LeaderRole::answer_reach(const zab::LeaderEffects::AskReach& asked, Now now) {
+void LeaderRole::on_reach(const storage::ReachFound& found, Now now) {
   zab::DiskReach reach;
   reach.asked = true;
   reach.snapshot_size_factor = core_.config.snapshot_size_factor;
-  const auto found = storage::log_reach(core_.files, core_.directories, asked.zxid);
-  if (found) {
+  if (found.reach) {
     // Older log files may end where a leader's snapshot replaced them, and when the next one begins
     // a later epoch they do not show the gap. Behind the snapshot that the state began with there
     // is none.
-    reach.has_start = found->has_start && asked.zxid >= core_.base_zxid;
-    if (found->has_start && !reach.has_start) MARK("leader.history_begins_later");
-    reach.bytes_after_start = found->bytes_after_start;
-    reach.newest_snapshot_bytes = found->newest_snapshot_bytes;
+    reach.has_start = found.reach->has_start && found.zxid >= core_.base_zxid;
+    if (found.reach->has_start && !reach.has_start) MARK("leader.history_begins_later");
+    reach.bytes_after_start = found.reach->bytes_after_start;
+    reach.newest_snapshot_bytes = found.reach->newest_snapshot_bytes;
   }
   zab::LeaderEffects effects;
-  machine_->on_disk_reach(asked.learner, reach, now, effects);
+  machine_->on_disk_reach(found.learner, reach, now, effects);
   carry_out(effects, now);
 }
 
-void LeaderRole::send_history(const zab::LeaderEffects::History& wanted, Now now) {
+void LeaderRole::on_history(storage::HistoryRead& read, Now now) {
+  if (read.error) {
+    log::error("history for a learner cannot be read learner={}: {}", read.learner,
+               read.error->message);
+  }
   std::vector<zab::WindowTxn> slice;
-  auto reader = readers_.find(wanted.learner);
-  if (reader == readers_.end()) {
-    auto opened = storage::LogReader::open(core_.files, core_.directories.log_version2(),
-                                           wanted.after.next());
-    if (opened) reader = readers_.emplace(wanted.learner, std::move(*opened)).first;
-  }
-  size_t bytes = 0;
-  while (reader != readers_.end() && bytes < core_.config.history_slice_bytes) {
-    auto txn = reader->second.next();
-    if (!txn) {
-      log::error("history for a learner cannot be read learner={}: {}", wanted.learner,
-                 txn.error().message);
-    }
-    if (!txn || !*txn) break;
-    if ((*txn)->zxid <= wanted.after) continue;
-    if ((*txn)->zxid > wanted.up_to) break;
-    bytes += (*txn)->txn.size();
-    const bool is_last = (*txn)->zxid == wanted.up_to;
-    slice.push_back({(*txn)->zxid, std::move((*txn)->txn)});
-    if (is_last) break;
-  }
-  if (slice.empty() || slice.back().zxid >= wanted.up_to) readers_.erase(wanted.learner);
+  slice.reserve(read.txns.size());
+  for (storage::LoggedTxn& txn : read.txns) slice.push_back({txn.zxid, std::move(txn.txn)});
   zab::LeaderEffects effects;
-  machine_->on_history(wanted.learner, slice, now, effects);
+  machine_->on_history(read.learner, slice, now, effects);
   carry_out(effects, now);
 }
 
@@ -355,10 +364,12 @@ void LeaderRole::expire_sessions(Now now) {
 }
 
 void LeaderRole::on_step(Now now) {
-  if (now.mono_us >= listen_again_us_) listen();
+  // Also whenever the loop is woken: there may be an answer of the name server.
+  const bool is_due = now.mono_us >= listen_again_us_ || listener_->next_deadline() != kNever;
+  if (!listener_->is_listening() && is_due) listen(now);
   for (const zab::LearnerKey key : std::exchange(closed_, {})) {
     connections_.erase(key);
-    readers_.erase(key);
+    core_.history.submit(storage::EndHistory{core_.incarnation, key});
   }
   if (now.mono_us >= machine_->next_deadline()) {
     zab::LeaderEffects effects;
@@ -369,19 +380,21 @@ void LeaderRole::on_step(Now now) {
   pump_all(now);
 }
 
+// A piece for everybody in turn, so that a learner's synchronisation delays the others' proposals
+// by a piece. Who has more when the time is up is pumped at the next wake-up, which its stream
+// brings about (Stream::want_room).
 void LeaderRole::pump_all(Now now) {
-  // What a pump asked for from the log files is there at once, and may be pumped in turn.
-  bool wants_more = true;
-  while (wants_more) {
+  const int64_t until_us = core_.clock.instant_us() + kPumpBudgetUs;
+  bool has_more = true;
+  while (has_more) {
+    has_more = false;
     for (auto& [key, connection] : connections_) {
-      if (!connection->pump(*machine_, now)) continue;
-      machine_->on_snapshot_sent(key, now);
-      connection->pump(*machine_, now);
+      if (connection->pump(*machine_, now)) has_more = true;
     }
     zab::LeaderEffects effects;
     machine_->take_pump_effects(effects);
-    wants_more = !effects.history.empty();
     carry_out(effects, now);
+    if (core_.clock.instant_us() >= until_us) return;
   }
 }
 

@@ -9,8 +9,8 @@
 #include "server/container_reaper.h"
 #include "server/forwarded_writes.h"
 #include "server/learner_connection.h"
+#include "server/peer_listener.h"
 #include "server/primary.h"
-#include "storage/log_reader.h"
 #include "zab/leader.h"
 
 namespace zooid::server {
@@ -35,6 +35,8 @@ class LeaderRole {
   void on_touch(const TouchSessions& touched, Now now);
   void on_log_synced(Zxid up_to, Now now);
   void on_epoch_written(storage::EpochFile file, Epoch epoch, Now now);
+  void on_reach(const storage::ReachFound& found, Now now);
+  void on_history(storage::HistoryRead& read, Now now);
   void on_step(Now now);
   int64_t next_deadline() const;
   size_t outstanding() const { return primary_ ? primary_->outstanding() : 0; }
@@ -43,16 +45,21 @@ class LeaderRole {
   Primary* primary() { return primary_ ? &*primary_ : nullptr; }
   bool is_established() const { return primary_.has_value(); }
 
+  // Connections on which no packet has come yet, in all and of one address. Above it the oldest is
+  // closed: an honest learner speaks at once, so it never is the oldest for long. (Who says nothing
+  // for initLimit is closed in any case.)
+  static constexpr size_t kSilentMax = 64;
+  static constexpr size_t kSilentOfAddressMax = 16;
+
  private:
-  void listen();
+  void listen(Now now);
   void accept(std::unique_ptr<env::Stream> stream, env::StreamHandler*& handler);
+  void make_room_for(const std::string& address);
   void carry_out(zab::LeaderEffects& effects, Now now);
   void establish(Epoch epoch, Now now);
   void order(const WriteOrder& write, zab::LeaderEffects& effects, Now now);
   void on_learner_request(const zab::LeaderEffects::Request& request, zab::LeaderEffects& effects,
                           Now now);
-  void send_history(const zab::LeaderEffects::History& wanted, Now now);
-  void answer_reach(const zab::LeaderEffects::AskReach& asked, Now now);
   void expire_sessions(Now now);
   void pump_all(Now now);
   bool can_be_a_session(SessionId session) const;
@@ -64,12 +71,11 @@ class LeaderRole {
   std::optional<Primary> primary_;
   std::unique_ptr<zab::Leader> machine_;
   LearnerConnection::Events events_;
-  std::unique_ptr<env::Listener> listener_;
-  int64_t listen_again_us_ = kNever;
+  std::optional<PeerListener> listener_;
+  int64_t listen_again_us_ = 0;  // after an error; kNever once it listens
   std::map<zab::LearnerKey, std::unique_ptr<LearnerConnection>> connections_;
   std::vector<zab::LearnerKey> closed_;  // told by their stream; freed in the next step
   zab::LearnerKey next_key_ = 1;
-  std::map<zab::LearnerKey, storage::LogReader> readers_;
   ForwardedWrites forwarded_;
   RoleMilestones milestones_;
   int64_t established_us_ = 0;

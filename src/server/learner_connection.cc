@@ -1,13 +1,21 @@
 #include "server/learner_connection.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
 #include "base/log.h"
 #include "wire/snapshot_stream.h"
 
 namespace zooid::server {
 namespace {
 
-// What may wait for the kernel on one learner's connection; more is made when it drained.
+// What may wait for the kernel on one learner's connection; more is made when half of it is gone.
 constexpr size_t kBacklogBytesMax = 1u << 20;
+constexpr size_t kBacklogBytesLow = kBacklogBytesMax / 2;
+// Made at once before the other learners have their turn.
+constexpr size_t kPieceBytes = 64u << 10;
+constexpr size_t kPieceNodes = 256;
 
 }  // namespace
 
@@ -30,6 +38,7 @@ void LearnerConnection::on_bytes(std::string_view bytes) {
       return;
     }
     if (!*packet) return;
+    has_spoken_ = true;
     events_.on_packet(key_, **packet);
   }
 }
@@ -42,22 +51,30 @@ void LearnerConnection::on_closed(const Error& reason) {
 
 bool LearnerConnection::pump(zab::Leader& leader, Now now) {
   if (is_closed()) return false;
-  while (walk_ != nullptr && stream_->backlog() < kBacklogBytesMax) {
-    const bool is_over = walk_->step(stream_->output());
-    leader.on_snapshot_progress(key_, now);
-    if (!is_over) continue;
+  const size_t backlog = stream_->backlog();
+  if (backlog < std::exchange(backlog_seen_, backlog)) leader.on_stream_progress(key_, now);
+  if (backlog >= kBacklogBytesMax) {
+    stream_->want_room(kBacklogBytesLow);
+    return false;
+  }
+  bool has_more = true;
+  if (walk_ == nullptr) {
+    const size_t bytes_max = std::min(kPieceBytes, kBacklogBytesMax - backlog);
+    leader.pump(key_, bytes_max, stream_->output(), now);
+    has_more = stream_->backlog() >= backlog + bytes_max;
+  } else if (walk_->step(stream_->output(), kPieceNodes, kPieceBytes)) {
     walk_.reset();
     wire::Writer(stream_->output()).buffer(wire::kSnapStreamSignature);
-    return true;
+    leader.on_snapshot_sent(key_, now);
   }
-  const size_t backlog = stream_->backlog();
-  if (walk_ == nullptr && backlog < kBacklogBytesMax) {
-    leader.pump(key_, kBacklogBytesMax - backlog, stream_->output(), now);
-  }
-  return false;
+  backlog_seen_ = stream_->backlog();
+  if (has_more) stream_->want_room(kBacklogBytesLow);
+  return has_more;
 }
 
-void LearnerConnection::begin_snapshot(state::Database& database) {
+void LearnerConnection::begin_snapshot(zab::Leader& leader, state::Database& database, Now now) {
+  ASSERT(walk_ == nullptr);
+  leader.pump(key_, kPieceBytes, stream_->output(), now);
   walk_ = std::make_unique<state::SnapshotWalk>(database);
 }
 

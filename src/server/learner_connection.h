@@ -24,16 +24,22 @@ class LearnerConnection : public env::StreamHandler {
   void on_bytes(std::string_view bytes) override;
   void on_closed(const Error& reason) override;
 
-  // Offers the kernel as much as it takes: snapshot first, then what the machine has. True when the
-  // snapshot stream ended in this call.
+  // Appends the next piece of what the learner is to get, if its connection has room: of the
+  // snapshot first, then of what the machine has. True if there may be more for it and room left.
+  // When there is more and no room, the stream ends the loop's wait as soon as there is some (its
+  // on_room has nothing to do: every wake-up pumps).
   bool pump(zab::Leader& leader, Now now);
-  void begin_snapshot(state::Database& database);
+  // Appends the SNAP packet, which the machine has ready, then the stream.
+  void begin_snapshot(zab::Leader& leader, state::Database& database, Now now);
   bool is_sending_snapshot() const { return walk_ != nullptr; }
   // Ends it now; no callback comes any more.
   void close();
   bool is_closed() const { return stream_ == nullptr || closed_; }
   zab::LearnerKey key() const { return key_; }
   std::string peer() const { return peer_; }
+  const std::string& address() const { return stream_->peer().host; }
+  // Whether it has sent a whole packet.
+  bool has_spoken() const { return has_spoken_; }
 
  private:
   zab::LearnerKey key_;
@@ -42,6 +48,8 @@ class LearnerConnection : public env::StreamHandler {
   wire::QuorumPacketDecoder decoder_;
   Events& events_;
   std::unique_ptr<state::SnapshotWalk> walk_;
+  size_t backlog_seen_ = 0;  // after the last pump: when it has shrunk since, the learner lives
+  bool has_spoken_ = false;
   bool closed_ = false;
 };
 

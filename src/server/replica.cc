@@ -22,7 +22,7 @@ constexpr int64_t kWarnEveryHours = 24;
 Replica::Replica(const config::ServerConfig& config, env::Network& network, env::FileSystem& files,
                  const env::Clock& clock, uint64_t seed, env::Waker* waker,
                  storage::Recovered recovered)
-    : core_(config, network, files, clock, seed, *this, *this, std::move(recovered)),
+    : core_(config, network, files, clock, seed, *this, *this, *this, std::move(recovered)),
       inbox_(waker),
       completions_(waker),
       snapshot_taker_(core_),
@@ -79,6 +79,10 @@ void Replica::on_state_read(Incarnation role, Result<storage::Recovered> state) 
   completions_.push(StateRead{role, std::move(state)});
 }
 
+void Replica::on_history_completion(storage::HistoryCompletion completion) {
+  completions_.push(std::move(completion));
+}
+
 void Replica::on_batch(Now now) {
   notice_pause(now);
   completions_.take_all(done_);
@@ -91,7 +95,12 @@ void Replica::on_batch(Now now) {
       mute != nullptr && now.mono_us >= mute->try_at_us) {
     try_writing(*mute);
   }
-  if (links_ != nullptr) links_->on_batch(now);
+  if (links_ != nullptr) {
+    if (auto listening = links_->on_batch(now); !listening && !fatal_) {
+      log::error("cannot take part in elections: {}", listening.error().message);
+      fatal_ = listening.error().message;
+    }
+  }
   if (election_ && now.mono_us >= election_->next_deadline()) {
     zab::ElectionEffects effects;
     election_->on_timer(now, effects);
@@ -214,6 +223,24 @@ void Replica::handle(storage::SnapshotCompletion& completion, Now now) {
   if (auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_);
       follower != nullptr && event != SnapshotTaker::Event::kNone) {
     (*follower)->on_snapshot_event(event);
+  }
+}
+
+void Replica::handle(storage::HistoryCompletion& completion, Now now) {
+  if (const auto* measured = std::get_if<storage::DirectoriesMeasured>(&completion)) {
+    const auto waiting = measuring_.extract(measured->ticket);
+    if (waiting.empty()) return;
+    auto& [origin, facts] = waiting.mapped();
+    facts->data_dir_bytes = measured->data_bytes;
+    facts->log_dir_bytes = measured->log_bytes;
+    return core_.tell(origin.shard, InspectReply{origin.connection, facts});
+  }
+  auto* leader = std::get_if<std::unique_ptr<LeaderRole>>(&role_);
+  if (leader == nullptr || core_.end_requested()) return MARK("replica.history_of_ended_role");
+  if (auto* read = std::get_if<storage::HistoryRead>(&completion)) {
+    if (read->role == core_.incarnation) (*leader)->on_history(*read, now);
+  } else if (auto* found = std::get_if<storage::ReachFound>(&completion)) {
+    if (found->role == core_.incarnation) (*leader)->on_reach(*found, now);
   }
 }
 
@@ -431,8 +458,8 @@ void Replica::inspect(const Inspect& request, Now now) {
     facts->quota_exceeded = core_.quota_exceeded();
   }
   if (request.with_directories) {
-    facts->data_dir_bytes = core_.directory_bytes(core_.directories.snapshot_version2());
-    facts->log_dir_bytes = core_.directory_bytes(core_.directories.log_version2());
+    measuring_.emplace(++last_ticket_, WaitingFacts{request.origin, std::move(facts)});
+    return core_.history.submit(storage::MeasureDirectories{last_ticket_});
   }
   core_.tell(request.origin.shard, InspectReply{request.origin.connection, std::move(facts)});
 }

@@ -23,6 +23,7 @@ namespace zooid::server {
 class Replica : public env::Worker,
                 public storage::LogCompletions,
                 public storage::SnapshotCompletions,
+                public storage::HistoryCompletions,
                 public ElectionLinksEvents {
  public:
   // The waker is the loop's; completions of the workers and messages of the shards wake it.
@@ -37,6 +38,7 @@ class Replica : public env::Worker,
   ReplicaInbox& inbox() { return inbox_; }
   storage::LogWorker& log_worker() { return core_.log; }
   storage::SnapshotWorker& snapshot_worker() { return core_.snapshots; }
+  storage::HistoryReader& history_reader() { return core_.history; }
 
   void on_batch(Now now) override;
   int64_t next_deadline() const override;
@@ -45,6 +47,7 @@ class Replica : public env::Worker,
   void on_log_completion(storage::LogCompletion completion) override;
   void on_snapshot_completion(storage::SnapshotCompletion completion) override;
   void on_state_read(Incarnation role, Result<storage::Recovered> state) override;
+  void on_history_completion(storage::HistoryCompletion completion) override;
 
   // From the election links, on the loop.
   void on_notification(ServerId from, const wire::Notification& notification) override;
@@ -77,7 +80,7 @@ class Replica : public env::Worker,
     Result<storage::Recovered> state;
   };
   using Completion = std::variant<storage::LogCompletion, storage::SnapshotCompletion,
-                                  SnapshotWorkerIdle, StateRead>;
+                                  storage::HistoryCompletion, SnapshotWorkerIdle, StateRead>;
   struct Looking {
     int64_t read_only_at_us = kNever;
     std::unique_ptr<ReadOnlyRole> read_only;
@@ -110,6 +113,7 @@ class Replica : public env::Worker,
   void handle(ToReplica& message, Now now);
   void handle(storage::LogCompletion& completion, Now now);
   void handle(storage::SnapshotCompletion& completion, Now now);
+  void handle(storage::HistoryCompletion& completion, Now now);
   void handle(SnapshotWorkerIdle& idle, Now now);
   void handle(StateRead& read, Now now);
   void inspect(const Inspect& request, Now now);
@@ -151,6 +155,13 @@ class Replica : public env::Worker,
   std::vector<ToReplica> messages_;
   size_t next_message_ = 0;  // those before it were handled
   std::vector<Completion> done_;
+  // Inspections that wait for the sizes of the directories, by ticket.
+  struct WaitingFacts {
+    Origin origin;
+    std::shared_ptr<ReplicaFacts> facts;
+  };
+  std::map<uint64_t, WaitingFacts> measuring_;
+  uint64_t last_ticket_ = 0;
   int64_t detected_us_ = 0;
   int64_t expected_wake_us_ = kNever;
   int64_t purge_at_us_ = kNever;

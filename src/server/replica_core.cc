@@ -12,7 +12,8 @@ namespace zooid::server {
 namespace {
 
 storage::LogOptions log_options(const config::ServerConfig& config,
-                                const storage::Directories& directories, const env::Clock& clock) {
+                                const storage::Directories& directories, const env::Clock& clock,
+                                storage::HistoryReader& history) {
   storage::LogOptions options;
   options.log_directory = directories.log_version2();
   options.snapshot_directory = directories.snapshot_version2();
@@ -21,6 +22,10 @@ storage::LogOptions log_options(const config::ServerConfig& config,
   options.preallocate_bytes = config.preallocate_bytes;
   options.size_limit_bytes = config.log_size_limit_bytes;
   options.monotonic_us = [&clock] { return clock.instant_us(); };
+  options.on_mark = [&history](const storage::LogMark& mark) {
+    history.submit(storage::NoteMark{mark});
+  };
+  options.on_cut = [&history](Zxid after) { history.submit(storage::NoteCut{after}); };
   return options;
 }
 
@@ -60,6 +65,7 @@ ReplicaCore::ReplicaCore(const config::ServerConfig& config, env::Network& netwo
                          env::FileSystem& files, const env::Clock& clock, uint64_t seed,
                          storage::LogCompletions& log_completions,
                          storage::SnapshotCompletions& snapshot_completions,
+                         storage::HistoryCompletions& history_completions,
                          storage::Recovered recovered)
     : config(config),
       network(network),
@@ -74,7 +80,9 @@ ReplicaCore::ReplicaCore(const config::ServerConfig& config, env::Network& netwo
       base_zxid(recovered.snapshot_zxid),
       window(static_cast<size_t>(config.commit_log_count)),
       database(std::move(recovered.database)),
-      log(files, log_options(config, directories, clock), recovered.last_logged, log_completions),
+      history(files, directories, std::move(recovered.index), history_completions),
+      log(files, log_options(config, directories, clock, history), recovered.last_logged,
+          log_completions),
       snapshots(files, snapshot_options(config, directories), snapshot_completions),
       session_ids(config.my_id.value_or(ServerId{0}), clock.now().wall_ms),
       local_sessions(config.tick_ms) {
@@ -349,18 +357,6 @@ void ReplicaCore::request_end(std::string reason) {
 
 std::optional<std::string> ReplicaCore::take_end_request() {
   return std::exchange(end_request_, std::nullopt);
-}
-
-uint64_t ReplicaCore::directory_bytes(const std::string& directory) {
-  uint64_t bytes = 0;
-  const auto names = files.list(directory);
-  if (!names) return 0;
-  for (const std::string& name : *names) {
-    const auto file = files.open(directory + "/" + name, env::OpenMode::kRead);
-    if (!file) continue;
-    bytes += (*file)->size().value_or(0);
-  }
-  return bytes;
 }
 
 void ReplicaCore::report_digest_mismatches() {

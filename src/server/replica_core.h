@@ -20,6 +20,7 @@
 #include "server/messages.h"
 #include "server/pending_writes.h"
 #include "state/sessions.h"
+#include "storage/history_reader.h"
 #include "storage/log_worker.h"
 #include "storage/recovery.h"
 #include "storage/snapshot_worker.h"
@@ -37,7 +38,8 @@ class ReplicaCore {
  public:
   ReplicaCore(const config::ServerConfig& config, env::Network& network, env::FileSystem& files,
               const env::Clock& clock, uint64_t seed, storage::LogCompletions& log_completions,
-              storage::SnapshotCompletions& snapshot_completions, storage::Recovered recovered);
+              storage::SnapshotCompletions& snapshot_completions,
+              storage::HistoryCompletions& history_completions, storage::Recovered recovered);
 
   const config::ServerConfig& config;
   env::Network& network;
@@ -55,7 +57,8 @@ class ReplicaCore {
   zab::TxnWindow window;  // recent history and the logged tail that is not applied yet
 
   std::unique_ptr<state::Database> database;
-  storage::LogWorker log;
+  storage::HistoryReader history;
+  storage::LogWorker log;  // tells the history reader where it writes
   storage::SnapshotWorker snapshots;
 
   PendingWrites pending_writes;
@@ -134,9 +137,6 @@ class ReplicaCore {
   void request_end(std::string reason);
   std::optional<std::string> take_end_request();
   bool end_requested() const { return end_request_.has_value(); }
-
-  // Sum of the lengths of a directory's files; 0 if it cannot be read.
-  uint64_t directory_bytes(const std::string& directory);
 
   // The log is being cut or the state replaced: if the role ends before that is complete, memory
   // and disk may differ and the state is read again before the next role.

@@ -63,6 +63,7 @@ class ScenarioServer {
   std::unique_ptr<Server> server_;
   std::unique_ptr<LaterSteps> log_;
   std::unique_ptr<LaterSteps> snapshots_;
+  std::unique_ptr<LaterSteps> history_;
   int64_t disk_delay_us_ = 50;
 };
 

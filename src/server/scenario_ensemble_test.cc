@@ -49,6 +49,9 @@ void ScenarioServer::start() {
   storage::SnapshotWorker& snapshots = server_->replica().snapshot_worker();
   log_ = std::make_unique<LaterSteps>(network_, [&log] { return log.step(); });
   snapshots_ = std::make_unique<LaterSteps>(network_, [&snapshots] { return snapshots.step(); });
+  storage::HistoryReader& history = server_->replica().history_reader();
+  history_ = std::make_unique<LaterSteps>(network_, [&history] { return history.step(); });
+  history.set_waker(history_.get());
   log.set_waker(log_.get());
   snapshots.set_waker(snapshots_.get());
   log_->set_delay_us(disk_delay_us_);
@@ -60,8 +63,10 @@ void ScenarioServer::start() {
 void ScenarioServer::end_process() {
   server_->replica().log_worker().set_waker(nullptr);
   server_->replica().snapshot_worker().set_waker(nullptr);
+  server_->replica().history_reader().set_waker(nullptr);
   log_.reset();
   snapshots_.reset();
+  history_.reset();
   server_.reset();
 }
 

@@ -34,13 +34,14 @@ class RecoveryReport {
 };
 
 // Somebody listening on a port of ours is most likely a server that still runs on this directory.
-Result<> check_ports_free(const config::ServerConfig& config, env::Network& network) {
+Result<> check_ports_free(const config::ServerConfig& config, env::Network& network, Now now) {
   if (!config.is_ensemble()) return {};
   const zab::Member* own = config.membership.find(*config.my_id);
   for (const zab::Address& address : own->addresses) {
-    auto listener =
-        listen_for_peers(network, {address.host, address.quorum_port}, config.listen_on_all_ips,
-                         [](std::unique_ptr<env::Stream>) { return nullptr; });
+    PeerListener port(network, {address.host, address.quorum_port}, config.listen_on_all_ips,
+                      [](std::unique_ptr<env::Stream>) { return nullptr; });
+    // A name that is not known yet is asked for here, and the answer is there when it is needed.
+    auto listener = port.try_listen(now);
     if (!listener) {
       return fail(
           fmt::format("quorum port {} of this server is in use ({}): is another server "
@@ -80,7 +81,7 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
     TRY_VALUE(lock, world.files.lock_directory(directory));
     server->locks_.push_back(std::move(lock));
   }
-  TRY(check_ports_free(config, world.network));
+  TRY(check_ports_free(config, world.network, world.clock.now()));
   TRY(storage::clean_directories(world.files, directories));
 
   storage::RecoveryOptions options;

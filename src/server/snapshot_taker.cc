@@ -40,7 +40,7 @@ bool SnapshotTaker::is_due(Now now) const {
          (core_.config.snap_size_limit_bytes > 0 && core_.bytes_since_snapshot > bytes_threshold_);
 }
 
-void SnapshotTaker::begin() {
+void SnapshotTaker::begin(Zxid zxid) {
   ASSERT(!active_);
   active_ = true;
   ++id_;
@@ -53,24 +53,38 @@ void SnapshotTaker::begin() {
     core_.bytes_since_snapshot += it->txn.size();
   }
   draw_thresholds();
-  walk_ = std::make_unique<state::SnapshotWalk>(*core_.database);
-  core_.snapshots.submit(storage::SnapshotBegin{id_, walk_->zxid()});
-  deadline_us_ = 0;
+  core_.snapshots.submit(storage::SnapshotBegin{id_, zxid});
 }
 
 void SnapshotTaker::start() {
-  installing_ = false;
+  is_received_ = false;
   core_.log.submit(storage::RollLog{});
-  begin();
+  walk_ = std::make_unique<state::SnapshotWalk>(*core_.database);
+  begin(walk_->zxid());
+  deadline_us_ = 0;
 }
 
-void SnapshotTaker::install() {
-  installing_ = true;
-  begin();
+void SnapshotTaker::begin_received(Zxid zxid) {
+  is_received_ = true;
+  begin(zxid);
+}
+
+void SnapshotTaker::receive(std::string_view bytes) {
+  if (!active_) return;  // it could not be written: the role is about to end
+  ASSERT(is_received_);
+  core_.snapshots.submit(storage::SnapshotChunk{id_, std::string(bytes)});
+}
+
+// A leader's state is fuzzy itself, up to a zxid that only the leader knows. Zero says so: every
+// reader ignores a digest of before the snapshot's beginning.
+void SnapshotTaker::end_received() {
+  if (!active_) return;
+  ASSERT(is_received_);
+  core_.snapshots.submit(storage::SnapshotEnd{id_, core_.config.digest_enabled, Zxid{0}, 0});
 }
 
 void SnapshotTaker::publish() {
-  ASSERT(active_ && installing_);
+  ASSERT(active_ && is_received_);
   core_.snapshots.submit(storage::SnapshotPublish{id_});
 }
 
@@ -106,18 +120,11 @@ void SnapshotTaker::step(Now now) {
   deadline_us_ = kNever;
   storage::SnapshotEnd end{id_, core_.config.digest_enabled, core_.database->last_zxid(),
                            static_cast<int64_t>(core_.database->tree().digest())};
-  // A leader's state is fuzzy itself, up to a zxid that only the leader knows. Zero says so: every
-  // reader ignores a digest of before the snapshot's beginning.
-  if (installing_) {
-    end.digest_zxid = Zxid{0};
-    end.digest = 0;
-  }
   core_.snapshots.submit(end);
-  if (!installing_) core_.snapshots.submit(storage::SnapshotPublish{id_});
+  core_.snapshots.submit(storage::SnapshotPublish{id_});
 }
 
 int64_t SnapshotTaker::next_slice_at(Now now) {
-  if (installing_) return 0;  // nobody is served meanwhile: at once
   const storage::LogFigures figures = core_.log.figures();
   const bool is_new = std::exchange(log_syncs_, figures.syncs) != figures.syncs;
   const auto sync_us = static_cast<int64_t>(is_new ? figures.last_sync_us : 0);
@@ -130,7 +137,7 @@ SnapshotTaker::Event SnapshotTaker::on_completion(const storage::SnapshotComplet
   if (!active_ || completion.id != id_) return Event::kNone;
   switch (completion.what) {
     case What::kDurable:
-      return installing_ ? Event::kDurable : Event::kNone;
+      return is_received_ ? Event::kDurable : Event::kNone;
     case What::kPublished:
       active_ = false;
       log::info("snapshot written zxid=0x{:x}", completion.zxid.value);

@@ -38,6 +38,7 @@ class TestStream : public env::Stream {
   }
   size_t backlog() const override { return pipe_->output.size(); }
   size_t count_backlog() override { return backlog(); }
+  void want_room(size_t) override { ASSERT(false && "a shard asks for its streams' backlog"); }
   void pause_reading() override { pipe_->paused = true; }
   void resume_reading() override { pipe_->paused = false; }
   void limit_reads(const size_t& bytes_max) override { pipe_->read_bytes_max = &bytes_max; }
@@ -73,6 +74,9 @@ class TestNetwork : public env::Network {
                                        env::StreamHandler&) override {
     ASSERT(false && "a shard connects to nobody");
     return nullptr;
+  }
+  Result<std::vector<std::string>> addresses_of(const std::string& host) override {
+    return std::vector{host};
   }
   Result<std::unique_ptr<env::Listener>> listen(const env::Endpoint& at, int,
                                                 env::AcceptFunction accept) override {

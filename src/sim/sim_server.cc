@@ -33,6 +33,10 @@ Result<> SimServer::start() {
       std::make_unique<WorkerActor>(network_, random_.next(), [&log] { return log.step(); });
   snapshot_actor_ = std::make_unique<WorkerActor>(network_, random_.next(),
                                                   [&snapshots] { return snapshots.step(); });
+  storage::HistoryReader& history = server_->replica().history_reader();
+  history_actor_ = std::make_unique<WorkerActor>(network_, random_.next(),
+                                                 [&history] { return history.step(); });
+  history.set_waker(history_actor_.get());
   log.set_waker(log_actor_.get());
   // From inside a step of the worker, or of start(): the process ends when that has returned.
   log.set_on_fatal([this, process = starts_ + 1](const Error& error) {
@@ -55,6 +59,8 @@ void SimServer::end_process(bool power_fails) {
   power_fails ? host_.power_off() : host_.kill();
   server_->replica().log_worker().set_waker(nullptr);
   server_->replica().snapshot_worker().set_waker(nullptr);
+  server_->replica().history_reader().set_waker(nullptr);
+  history_actor_.reset();
   log_actor_.reset();
   snapshot_actor_.reset();
   server_.reset();
@@ -115,6 +121,7 @@ void SimServer::pause() {
   host_.pause();
   log_actor_->pause();
   snapshot_actor_->pause();
+  history_actor_->pause();
 }
 
 void SimServer::resume() {
@@ -122,6 +129,7 @@ void SimServer::resume() {
   host_.resume();
   log_actor_->resume();
   snapshot_actor_->resume();
+  history_actor_->resume();
 }
 
 void SimServer::set_disk_delay_us(int64_t delay_max_us) {
@@ -133,6 +141,7 @@ void SimServer::apply_disk_delay() {
   if (!is_running()) return;
   log_actor_->set_delay_us(disk_delay_max_us_);
   snapshot_actor_->set_delay_us(disk_delay_max_us_ * 2);
+  history_actor_->set_delay_us(disk_delay_max_us_);
 }
 
 }  // namespace zooid::sim

@@ -67,6 +67,7 @@ class SimServer {
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<WorkerActor> log_actor_;
   std::unique_ptr<WorkerActor> snapshot_actor_;
+  std::unique_ptr<WorkerActor> history_actor_;
   int64_t disk_delay_max_us_ = 400;
   uint64_t starts_ = 0;
   std::function<void(const std::string& why)> on_death_;

@@ -31,19 +31,29 @@ Result<> LogAppender::append(std::string_view entries, Zxid first) {
   TRY(undo());
   if (is_roll_wanted_) close_file();
   const bool is_new_file = file_ == nullptr;
-  if (auto written = write(entries, first); !written) {
+  auto written = write(entries, first);
+  if (written) written = sync_batch(is_new_file);
+  if (sync_failure_) return written;
+  if (!written) {
     MARK("storage.append_failed");
     if (auto undone = undo(); !undone) {
       log::warn("the log cannot be cut back yet: {}", undone.error().message);
     }
     return written;
   }
-  TRY(sync_batch(is_new_file));
+  mark(first);
   position_ += entries.size();
   allocated_ = std::max(allocated_, position_);
   undo_.reset();
   if (options_.size_limit_bytes > 0 && position_ >= options_.size_limit_bytes) roll();
   return {};
+}
+
+// The batch that was appended begins at position_.
+void LogAppender::mark(Zxid first) {
+  if (!options_.on_mark || position_ < mark_due_) return;
+  options_.on_mark({file_zxid_, first, position_});
+  mark_due_ = position_ + LogIndex::kStepBytes;
 }
 
 // Sets undo_ before it touches the disk; append() takes it back when all is durable.
@@ -69,6 +79,8 @@ Result<> LogAppender::start_file(Zxid first) {
   first_ = first;
   noted_ = 0;
   position_ = allocated_ = kLogHeaderBytes;
+  file_zxid_ = first;
+  mark_due_ = 0;
   is_roll_wanted_ = false;
   can_fill_ahead_ = options_.preallocate_bytes > 0;
   return {};
@@ -88,10 +100,9 @@ Result<> LogAppender::sync_batch(bool is_new_file) {
   if (is_new_file && !is_planted(PlantedBug::kNameNotSynced)) {
     // Without its name the file would be lost with all that is in it.
     auto synced = files_.sync_directory(options_.log_directory);
-    if (!synced) {
-      sync_failure_ = synced.error();
-      return synced;
-    }
+    // Out of descriptors is no failed sync: the new file goes again, and the batch with it.
+    if (!synced && synced.error().kind != Error::Kind::kShortage) sync_failure_ = synced.error();
+    if (!synced) return synced;
   }
   const int64_t ended = options_.monotonic_us ? options_.monotonic_us() : 0;
   last_sync_us_ = static_cast<uint64_t>(std::max<int64_t>(ended - begun, 0));

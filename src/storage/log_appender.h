@@ -61,6 +61,7 @@ class LogAppender {
   Result<> write(std::string_view entries, Zxid first);
   Result<> sync_batch(bool is_new_file);
   Result<> sync(env::File& file);
+  void mark(Zxid first);
   Result<> undo();
   Result<> undo_on_disk(const Undo& undo);
   void close_file();
@@ -79,6 +80,8 @@ class LogAppender {
   uint64_t allocated_ = 0;  // the file's length: zeros from position_ to here
   bool is_roll_wanted_ = false;
   bool can_fill_ahead_ = true;
+  Zxid file_zxid_;         // the open file's name
+  uint64_t mark_due_ = 0;  // an append at this position or behind it is told to on_mark
   std::optional<Error> sync_failure_;
   uint64_t last_sync_us_ = 0;
   std::optional<Undo> undo_;

@@ -111,6 +111,18 @@ Result<> LogFileReader::reread() {
   return position_ == 0 ? read_header() : Result<>{};
 }
 
+Result<bool> LogFileReader::go_to(uint64_t offset, Zxid zxid) {
+  ASSERT(offset >= kLogHeaderBytes);
+  for (const bool is_looking : {true, false}) {
+    position_ = entry_offset_ = offset;
+    TRY(reread());
+    if (!is_looking) return true;
+    TRY_VALUE(is_entry, next());
+    if (!is_entry || zxid_ != zxid) return false;
+  }
+  return true;
+}
+
 Result<std::string_view> LogFileReader::peek(uint64_t bytes) {
   ASSERT(position_ >= buffer_offset_);
   uint64_t begin = position_ - buffer_offset_;

@@ -79,6 +79,9 @@ class LogFileReader {
 
   // Forgets what is buffered: the file may have grown.
   Result<> reread();
+  // Makes the entry at `offset` the next one, if a whole entry of transaction `zxid` stands there.
+  // If not (false), this reader is of no use any more.
+  Result<bool> go_to(uint64_t offset, Zxid zxid);
   env::File& file() { return *file_; }
   uint64_t file_bytes() const { return file_bytes_; }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/mark.h"
@@ -12,11 +13,6 @@
 
 namespace zooid::storage {
 namespace {
-
-Result<uint64_t> size_of(env::FileSystem& files, const std::string& path) {
-  TRY_VALUE(file, files.open(path, env::OpenMode::kRead));
-  return file->size();
-}
 
 // The names in `directory` that `parse` takes for a zxid, with sizes. A file that is purged
 // meanwhile is left out.
@@ -28,7 +24,7 @@ Result<std::vector<Name>> list_named(env::FileSystem& files, const std::string& 
   for (std::string& name : names) {
     const std::optional<Zxid> zxid = parse(name);
     if (!zxid) continue;
-    const auto size = size_of(files, directory + "/" + name);
+    const auto size = files.file_size(directory + "/" + name);
     if (!size && size.error().kind == Error::Kind::kNotFound) continue;
     if (!size) return std::unexpected(size.error());
     found.push_back({std::move(name), *zxid, *size});
@@ -78,10 +74,12 @@ struct LogReader::Parts {
   env::FileSystem& files;
   std::string directory;
   Zxid from;
+  LogIndex* index = nullptr;
   std::string name;  // of the file being read
   Zxid name_zxid{INT64_MIN};
   std::optional<LogFileReader> reader;
   std::optional<Zxid> previous;  // read last
+  bool is_start_found = false;   // the entry that the reader stands at is to be given next
   // Where the one given last stands.
   std::string last_name;
   uint64_t last_offset = 0;
@@ -91,6 +89,9 @@ struct LogReader::Parts {
   Result<const LogFileName*> find_next_file();
   Result<bool> open_next_file();
   Result<bool> next_entry();
+  Result<bool> next_wanted(uint64_t bytes_max, bool& is_entry);
+  Result<> begin_at_mark();
+  void mark_entry();
   bool is_gap_before(Zxid zxid) const;
   Result<std::optional<LoggedTxn>> give();
 };
@@ -100,9 +101,10 @@ LogReader::LogReader(LogReader&&) noexcept = default;
 LogReader& LogReader::operator=(LogReader&&) noexcept = default;
 LogReader::~LogReader() = default;
 
-Result<LogReader> LogReader::open(env::FileSystem& files, std::string directory, Zxid from) {
+Result<LogReader> LogReader::open(env::FileSystem& files, std::string directory, Zxid from,
+                                  LogIndex* index) {
   TRY_VALUE(logs, list_log_files(files, directory));
-  auto parts = std::make_unique<Parts>(Parts{files, std::move(directory), from});
+  auto parts = std::make_unique<Parts>(Parts{files, std::move(directory), from, index});
   // The file that may hold `from`, or else the first one.
   size_t start = 0;
   while (start + 1 < logs.size() && logs[start + 1].zxid <= from) ++start;
@@ -111,9 +113,31 @@ Result<LogReader> LogReader::open(env::FileSystem& files, std::string directory,
     parts->name_zxid = logs[start].zxid;
     TRY_VALUE(reader, LogFileReader::open(files, parts->directory + "/" + parts->name));
     parts->reader = std::move(reader);
+    TRY(parts->begin_at_mark());
   }
   parts->logs = std::move(logs);
   return LogReader(std::move(parts));
+}
+
+// Goes to the last mark at or before what is wanted, if that entry stands there.
+Result<> LogReader::Parts::begin_at_mark() {
+  if (index == nullptr) return {};
+  const std::optional<LogMark> mark = index->find(name_zxid, from);
+  if (!mark) return {};
+  TRY_VALUE(is_there, reader->go_to(mark->offset, mark->zxid));
+  if (is_there) {
+    MARK("storage.log_reader_begins_at_mark");
+    return {};
+  }
+  MARK("storage.log_mark_is_wrong");
+  index->forget_file(name_zxid);
+  TRY_VALUE(again, LogFileReader::open(files, directory + "/" + name));
+  reader = std::move(again);
+  return {};
+}
+
+void LogReader::Parts::mark_entry() {
+  if (index != nullptr) index->add({name_zxid, reader->zxid(), reader->entry_offset()});
 }
 
 // The file behind the current one, null if there is none. The directory is listed again only when
@@ -204,10 +228,13 @@ bool LogReader::Parts::is_gap_before(Zxid zxid) const {
   return !may_follow(known, zxid);
 }
 
-Result<std::optional<LoggedTxn>> LogReader::Parts::give() {
-  while (true) {
-    TRY_VALUE(is_entry, next_entry());
-    if (!is_entry) return std::nullopt;
+// Passes over about `bytes_max` bytes of entries that are not wanted. True when it stands at one
+// that is, or at the log's end (is_entry tells which).
+Result<bool> LogReader::Parts::next_wanted(uint64_t bytes_max, bool& is_entry) {
+  for (uint64_t passed = 0; passed < bytes_max;) {
+    TRY_VALUE(has_entry, next_entry());
+    is_entry = has_entry;
+    if (!is_entry) return true;
     const Zxid zxid = reader->zxid();
     if (is_gap_before(zxid)) {
       MARK("storage.log_reader_gap");
@@ -217,14 +244,34 @@ Result<std::optional<LoggedTxn>> LogReader::Parts::give() {
                       "are not in the log",
                       directory, name, reader->entry_offset(), zxid.value, previous->value));
     }
+    mark_entry();
     const bool is_wanted = zxid >= from && zxid != previous;  // equal ones: see may_follow()
     previous = zxid;
-    if (!is_wanted) continue;
-    if (last_name != name) last_name = name;
-    last_offset = reader->entry_offset();
-    last_end = reader->entry_end();
-    return LoggedTxn{zxid, Bytes(reader->txn())};
+    if (is_wanted) return true;
+    passed += reader->entry_end() - reader->entry_offset();
   }
+  return false;
+}
+
+Result<std::optional<LoggedTxn>> LogReader::Parts::give() {
+  if (!std::exchange(is_start_found, false)) {
+    bool is_entry = false;
+    TRY_VALUE(is_over, next_wanted(UINT64_MAX, is_entry));
+    ASSERT(is_over);
+    if (!is_entry) return std::nullopt;
+  }
+  if (last_name != name) last_name = name;
+  last_offset = reader->entry_offset();
+  last_end = reader->entry_end();
+  return LoggedTxn{reader->zxid(), Bytes(reader->txn())};
+}
+
+Result<bool> LogReader::find_start(uint64_t bytes_max) {
+  if (parts_->is_start_found || parts_->last_end > 0) return true;
+  bool is_entry = false;
+  TRY_VALUE(is_over, parts_->next_wanted(bytes_max, is_entry));
+  parts_->is_start_found = is_over && is_entry;
+  return is_over;
 }
 
 Result<std::optional<LoggedTxn>> LogReader::next() {

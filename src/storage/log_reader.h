@@ -1,6 +1,6 @@
-// Reads transaction log files in order, tolerant of padding. Used by recovery, by a leader that
-// sends a learner what its memory does not hold any more (in bounded slices on the loop's thread,
-// while the log worker appends to the last file), and by inspection tools.
+// Reads transaction log files in order, tolerant of padding. Used by recovery, by the history
+// reader (history_reader.h, while the log worker appends to the last file), and by inspection
+// tools.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/log_index.h"
 #include "storage/recovery.h"
 
 namespace zooid::storage {
@@ -40,8 +41,10 @@ Result<LogReach> log_reach(env::FileSystem& files, const Directories& directorie
 class LogReader {
  public:
   // Positioned before the first transaction with zxid >= from, of the file that may contain it and
-  // all later ones.
-  static Result<LogReader> open(env::FileSystem& files, std::string directory, Zxid from);
+  // all later ones. With an index (which must outlive the reader) it begins near that one and not
+  // at the file's start, and marks what it reads.
+  static Result<LogReader> open(env::FileSystem& files, std::string directory, Zxid from,
+                                LogIndex* index = nullptr);
   LogReader(LogReader&&) noexcept;
   LogReader& operator=(LogReader&&) noexcept;
   ~LogReader();
@@ -50,6 +53,9 @@ class LogReader {
   // offset: damage, or transactions that were wanted are missing between two entries. Of two
   // entries with one zxid (some error transactions of ZooKeeper 3.9.5) only the first is given.
   Result<std::optional<LoggedTxn>> next();
+  // Before the first next(), which would do it in one go: passes over about `bytes_max` bytes of
+  // entries below `from`. True when the next one is wanted, or there is none.
+  Result<bool> find_start(uint64_t bytes_max);
   // Where the last transaction given stands: for cutting and for messages.
   const std::string& file_name() const;
   uint64_t entry_offset() const;

@@ -56,6 +56,7 @@ Result<> LogReplay::replay_file(const LogFileName& log, uint64_t before, bool is
   while (true) {
     TRY_VALUE(is_entry, reader.next());
     if (!is_entry) return judge_end(reader, log, is_last);
+    index_.add({log.zxid, reader.zxid(), reader.entry_offset()});
     TRY(replay_entry(reader, log));
     TRY(tell_progress(before + reader.entry_end()));
   }

@@ -40,6 +40,7 @@ class LogReplay {
   Result<> run(const std::vector<LogFileName>& logs);
 
   std::deque<LoggedTxn> take_recent() { return std::move(recent_); }
+  LogIndex take_index() { return std::move(index_); }
   std::vector<std::string> take_notes() { return std::move(notes_); }
   // Replayed so far.
   uint64_t txns() const { return txns_; }
@@ -65,6 +66,7 @@ class LogReplay {
   const RecoveryOptions& options_;
   std::set<Zxid> required_;
   std::vector<std::string> notes_;
+  LogIndex index_;
   uint64_t txns_ = 0;
   uint64_t bytes_ = 0;
   std::optional<LogEnd> end_;

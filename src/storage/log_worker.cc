@@ -240,6 +240,7 @@ void LogWorker::Parts::carry_out(TruncateLog& request) {
     last = request.to;
     return completions.on_log_completion(LogTruncated{request.role, true, last, ""});
   }
+  if (options.on_cut) options.on_cut(request.to);
   auto cut = appender.truncate(request.to, last);
   if (!cut) return fail_role(request.role, cut.error());
   if (cut->is_possible) {

@@ -19,6 +19,7 @@
 #include "base/ids.h"
 #include "env/file_system.h"
 #include "runtime/inbox.h"
+#include "storage/log_index.h"
 #include "storage/recovery.h"
 #include "storage/snapshot_install.h"
 
@@ -155,6 +156,10 @@ struct LogOptions {
   // Of the server: what is synced is noted in its own one, and what is cut off or given up goes
   // there. None (in tests of the log alone): nothing is noted, and what is cut off is deleted.
   std::optional<Directories> directories;
+  // For the history reader's index, on the worker's thread: where an entry stands, about once in
+  // LogIndex::kStepBytes; and that the log is about to be cut behind a zxid. May be empty.
+  std::function<void(const LogMark&)> on_mark;
+  std::function<void(Zxid)> on_cut;
 };
 
 struct LogFigures {  // counters for mntr and bench; read from any thread

@@ -183,6 +183,7 @@ Result<> Recovery::replay() {
   recovered_.replayed_bytes = replay.bytes();
   end_ = replay.end();
   recovered_.recent = replay.take_recent();
+  recovered_.index = replay.take_index();
   for (std::string& note : replay.take_notes()) recovered_.notes.push_back(std::move(note));
   return {};
 }

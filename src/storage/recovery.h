@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "env/file_system.h"
 #include "state/database.h"
+#include "storage/log_index.h"
 
 namespace zooid::storage {
 
@@ -55,6 +56,7 @@ struct Recovered {
   Zxid snapshot_zxid;  // of the snapshot it began with
   // The newest transactions replayed, at most recent_max and of recent_bytes_max bytes.
   std::deque<LoggedTxn> recent;
+  LogIndex index;  // of the log files that were read
   // All that were replayed behind the snapshot. They count for the next one: a server that restarts
   // often would never take any otherwise, and its logs would grow without end.
   uint64_t replayed_txns = 0;

@@ -147,11 +147,30 @@ void Leader::Machine::beat(Now now, LeaderEffects& effects) {
   if (phase == LeaderPhase::kNewLeaderAcks) admit_waiting(effects);
 }
 
+// Whether the learners that are being synchronised would make a quorum together with those that
+// have acknowledged NEWLEADER: however long it takes, each of them makes progress. (Apache gives up
+// after initLimit, so an ensemble whose state takes longer to transfer than that never serves.)
+bool Leader::Machine::is_quorum_on_its_way(Now now) const {
+  if (phase != LeaderPhase::kNewLeaderAcks) return false;
+  ServerSet expected = newleader_acks;
+  expected.insert(start.self);  // its own epoch file fails or succeeds without a time-out
+  for (const auto& [key, learner] : learners) {
+    if (learner.is_voter && learner.is_synchronising(now)) expected.insert(learner.server);
+  }
+  return start.membership.is_quorum(expected);
+}
+
 void Leader::Machine::check_learner_times(Now now, LeaderEffects& effects) {
   std::vector<std::pair<LearnerKey, std::string>> late;
   for (const auto& [key, learner] : learners) {
     const bool is_sync_over = learner.stage == LearnerStage::kBroadcast;
-    if (now.mono_us >= learner.packet_due_us) {
+    const int64_t init_us = limit_us(options.init_limit);
+    if (learner.is_stream_due() &&
+        now.mono_us >= learner.alive_until_us - limit_us(options.sync_limit) + init_us) {
+      MARK("leader.stream_does_not_move");
+      late.emplace_back(key, fmt::format("server {} took nothing of {} for initLimit",
+                                         learner.server.value, stage_name(learner.stage)));
+    } else if (now.mono_us >= learner.packet_due_us) {
       MARK("leader.learner_silent");
       late.emplace_back(
           key, is_sync_over
@@ -254,19 +273,22 @@ void Leader::on_log_synced(Zxid up_to, Now, LeaderEffects& effects) {
   machine_->try_commit(effects);
 }
 
-void Leader::on_disk_reach(LearnerKey key, const DiskReach& reach, Now, LeaderEffects& effects) {
+void Leader::on_disk_reach(LearnerKey key, const DiskReach& reach, Now now,
+                           LeaderEffects& effects) {
   LearnerProgress* learner = machine_->find(key);
   if (learner == nullptr || learner->stage != LearnerStage::kReach) return;
   DiskReach answered = reach;
   answered.asked = true;
+  learner->note_sign_of_life(now, machine_->limit_us(machine_->options.sync_limit));
   machine_->synchronise(*learner, answered, effects);
 }
 
-void Leader::on_history(LearnerKey key, const std::vector<WindowTxn>& slice, Now,
+void Leader::on_history(LearnerKey key, const std::vector<WindowTxn>& slice, Now now,
                         LeaderEffects& effects) {
   LearnerProgress* learner = machine_->find(key);
   if (learner == nullptr || !learner->is_history_asked) return;
   learner->is_history_asked = false;
+  learner->note_sign_of_life(now, machine_->limit_us(machine_->options.sync_limit));
   if (learner->stage == LearnerStage::kHistory) {
     machine_->on_first_history(*learner, slice, effects);
   } else {
@@ -281,10 +303,14 @@ void Leader::on_snapshot_begun(LearnerKey key, Zxid zxid, Now) {
   machine_->on_snapshot_begun(*learner, zxid);
 }
 
-void Leader::on_snapshot_progress(LearnerKey key, Now now) {
+void Leader::on_stream_progress(LearnerKey key, Now now) {
   LearnerProgress* learner = machine_->find(key);
-  if (learner == nullptr) return;
+  if (learner == nullptr || learner->stage > LearnerStage::kNewLeader) return;
   learner->note_sign_of_life(now, machine_->limit_us(machine_->options.sync_limit));
+  if (learner->stage == LearnerStage::kNewLeader) {
+    // NEWLEADER may stand behind much that the connection has yet to take.
+    learner->packet_due_us = now.mono_us + machine_->limit_us(machine_->options.init_limit);
+  }
 }
 
 void Leader::on_snapshot_sent(LearnerKey key, Now) {
@@ -350,6 +376,10 @@ void Leader::take_pump_effects(LeaderEffects& effects) {
 
 void Leader::on_timer(Now now, LeaderEffects& effects) {
   if (machine_->is_over()) return;
+  if (now.mono_us >= machine_->phase_due_us && machine_->is_quorum_on_its_way(now)) {
+    MARK("leader.waits_for_synchronisation");
+    machine_->phase_due_us = now.mono_us + machine_->limit_us(1);
+  }
   if (now.mono_us >= machine_->phase_due_us) {
     MARK("leader.phase_timeout");
     const ServerSet& present = machine_->phase == LeaderPhase::kDiscovery ? machine_->heard

@@ -127,8 +127,8 @@ class Leader {
   // instead, or is closed if packets of the range were sent already.
   void on_history(LearnerKey key, const std::vector<WindowTxn>& slice, Now now,
                   LeaderEffects& effects);
-  // The connection has taken more of the stream: the learner lives.
-  void on_snapshot_progress(LearnerKey key, Now now);
+  // The learner's connection has taken bytes: whoever is being synchronised lives (rule 41).
+  void on_stream_progress(LearnerKey key, Now now);
   // The walk has ended and its last byte was appended: called in the same step, so that nothing is
   // committed in between.
   void on_snapshot_sent(LearnerKey key, Now now);

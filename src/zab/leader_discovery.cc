@@ -16,6 +16,8 @@ namespace zooid::zab {
 namespace {
 
 constexpr int32_t kProtocolVersion = 0x10000;
+// Learners that the configuration does not name: observers may come unasked. Members always may.
+constexpr size_t kStrangersMax = 64;
 
 }  // namespace
 
@@ -51,6 +53,10 @@ void Leader::Machine::on_learner_info(LearnerProgress& learner, const wire::Quor
                  fmt::format("server {} has configuration {:x}, newer than {:x} here",
                              info->server.value, info->config_version, start.membership.version()),
                  effects);
+  }
+  if (start.membership.find(info->server) == nullptr && has_stranger_limit_reached()) {
+    MARK("leader.strangers_limit");
+    return close(learner.key, "too many learners that are not in the configuration", effects);
   }
   if (info->server == start.self) return close(learner.key, "it carries our own id", effects);
   if (info->server.value < 0) return close(learner.key, "a negative server id", effects);
@@ -120,6 +126,14 @@ void Leader::Machine::count_failure(const LearnerProgress& learner) {
   } else if (learner.stage > LearnerStage::kAckEpoch) {
     ++failures[learner.server];
   }
+}
+
+bool Leader::Machine::has_stranger_limit_reached() const {
+  const auto strangers = std::ranges::count_if(learners, [&](const auto& entry) {
+    const LearnerProgress& learner = entry.second;
+    return learner.stage != LearnerStage::kInfo && start.membership.find(learner.server) == nullptr;
+  });
+  return static_cast<size_t>(strangers) >= kStrangersMax;
 }
 
 void Leader::Machine::try_fix_epoch(Now now, LeaderEffects& effects) {

@@ -80,6 +80,7 @@ struct Leader::Machine {
   // Ends the connection; the learner is gone afterwards.
   void close(LearnerKey key, std::string reason, LeaderEffects& effects);
   void beat(Now now, LeaderEffects& effects);
+  bool is_quorum_on_its_way(Now now) const;
   void check_learner_times(Now now, LeaderEffects& effects);
   void check_quorum_alive(Now now, LeaderEffects& effects);
   std::string missing_voters(const ServerSet& present) const;
@@ -93,6 +94,7 @@ struct Leader::Machine {
   void welcome_due(Now now);
   void count_failure(const LearnerProgress& learner);
   int64_t next_welcome() const;
+  bool has_stranger_limit_reached() const;
   void try_fix_epoch(Now now, LeaderEffects& effects);
   void on_accepted_epoch_persisted(Now now, LeaderEffects& effects);
   void on_ack_epoch(LearnerProgress& learner, const wire::QuorumPacket& packet, Now now,

@@ -111,6 +111,17 @@ struct LearnerProgress {
   // A proposal was written to it that it has to acknowledge and did not.
   bool owes_ack() const { return !is_observer && cursor > std::max(acked, ack_floor); }
 
+  // Has its opening packet or more before it, and its connection takes them: not waiting for us.
+  bool is_stream_due() const {
+    return stage >= LearnerStage::kSnapshot && stage <= LearnerStage::kSync && !is_history_asked;
+  }
+  // On its way to the ACK of NEWLEADER: this server reads for it, or its connection takes bytes.
+  bool is_synchronising(Now now) const {
+    if (stage == LearnerStage::kReach || is_history_asked) return true;
+    if (stage == LearnerStage::kNewLeader) return now.mono_us < packet_due_us;
+    return is_stream_due() && now.mono_us < alive_until_us;
+  }
+
   void note_sign_of_life(Now now, int64_t sync_us) {
     alive_until_us = std::max(alive_until_us, now.mono_us + sync_us);
   }

@@ -82,6 +82,95 @@ TEST(LeaderLimits, answers_that_are_not_taken_have_a_bound) {
   EXPECT_LT(asked, 300'000u);
 }
 
+// The only learner that would make the quorum needs a snapshot of a minute; initLimit is 20 s.
+struct LongSynchronisation : ::testing::Test {
+  void SetUp() override {
+    LeaderStart start;
+    start.self = ServerId{1};
+    start.membership = testing::membership_of({1, 2, 3});
+    start.accepted_epoch = start.current_epoch = 1;
+    start.last_logged = zx(1, 5);
+    bench.start(std::move(start), {});
+    bench.connect(1);
+    bench.packet(1, testing::follower_info(2, 1));
+    tell([&](LeaderEffects& effects) {
+      bench.leader->on_accepted_epoch_persisted(2, bench.now, effects);
+    });
+    bench.packet(1, testing::ack_epoch(zx(1, 2), 1));
+    tell([&](LeaderEffects& effects) {
+      bench.leader->on_current_epoch_persisted(2, bench.now, effects);
+    });
+    ASSERT_EQ(bench.words.back(), "reach of 1:2 for 1");
+  }
+  template <class F>
+  void tell(F f) {
+    LeaderEffects effects;
+    f(effects);
+    bench.carry_out(effects);
+  }
+  void begin_stream() {
+    tell([&](LeaderEffects& effects) {
+      bench.leader->on_disk_reach(1, DiskReach{}, bench.now, effects);
+    });
+    ASSERT_EQ(bench.words.back(), "snapshot for 1");
+    bench.leader->on_snapshot_begun(1, zx(1, 5), bench.now);
+  }
+  LeaderBench bench{false};
+};
+
+TEST_F(LongSynchronisation, is_waited_for_as_long_as_the_connection_takes_bytes) {
+  begin_stream();
+  for (int second = 0; second < 60; ++second) {
+    bench.pass(1'000);
+    bench.leader->on_stream_progress(1, bench.now);
+    ASSERT_FALSE(bench.abdicated) << second;
+  }
+  bench.leader->on_snapshot_sent(1, bench.now);
+  tell([](LeaderEffects&) {});  // pumps NEWLEADER, which stands behind what the kernel has
+  for (int second = 0; second < 30; ++second) {
+    bench.pass(1'000);
+    bench.leader->on_stream_progress(1, bench.now);
+    ASSERT_FALSE(bench.abdicated) << second;
+  }
+  bench.packet(1, testing::packet(PacketType::kAck, zx(2, 0)));
+  EXPECT_EQ(bench.established, 2);
+}
+
+TEST_F(LongSynchronisation, ends_when_the_connection_takes_nothing_for_init_limit) {
+  begin_stream();
+  bench.leader->on_stream_progress(1, bench.now);
+  bench.pass(19'000);
+  EXPECT_TRUE(bench.closed.empty());
+  bench.pass(8'000);
+  EXPECT_TRUE(bench.closed[1].contains("took nothing")) << bench.closed[1];
+  EXPECT_TRUE(bench.abdicated);
+}
+
+TEST_F(LongSynchronisation, is_not_blamed_for_the_time_that_the_own_files_take) {
+  bench.pass(60'000);
+  EXPECT_TRUE(bench.closed.empty());
+  EXPECT_FALSE(bench.abdicated);
+  begin_stream();
+  bench.pass(5'000);
+  EXPECT_TRUE(bench.closed.empty());
+}
+
+TEST(LeaderLimits, learners_that_the_configuration_does_not_name_are_bounded) {
+  LeaderBench bench(true);
+  start_established(bench);
+  for (LearnerKey key = 10; key < 74; ++key) {
+    bench.connect(key);
+    bench.packet(key, testing::follower_info(static_cast<int64_t>(key) + 100, 0));
+  }
+  EXPECT_TRUE(bench.closed.empty());
+  bench.connect(74);
+  bench.packet(74, testing::follower_info(999, 0));
+  EXPECT_TRUE(bench.closed.contains(74));
+  bench.connect(75);
+  bench.packet(75, testing::follower_info(3, 0));  // a member
+  EXPECT_FALSE(bench.closed.contains(75));
+}
+
 TEST(LeaderLimits, lagging_cursor_holds_the_window_and_then_reads_the_log) {
   LeaderBench bench(true);
   bench.window = TxnWindow(2, 100);

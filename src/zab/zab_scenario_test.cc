@@ -6,7 +6,7 @@
 //   from K TYPE [Z] [server=N accepted=E version=V] [last=Z current=E] [session=S]
 //   propose [N] [type=13]    sync K    revalidated K session=S valid=yes
 //   reach K start=yes bytes=N snapshot=N    history K [Z-N]
-//   snapshot K begins Z / snapshot K sent / learners
+//   snapshot K begins Z / snapshot K moves / snapshot K sent / learners
 //   segment begins / segment ends     what comes in between leaves no time to send
 //
 //   learner self=2 voters=1,2,3 [observers=4] accepted=E current=E last=Z [applied=Z]
@@ -212,6 +212,8 @@ class ZabScenario : public ::testing::TestWithParam<std::filesystem::path> {
       leader.on_history(key, txn_list(command.word(2)), bench.now, effects);
     } else if (verb == "snapshot" && command.word(2) == "begins") {
       leader.on_snapshot_begun(key, parse_zxid(command.word(3)), bench.now);
+    } else if (verb == "snapshot" && command.word(2) == "moves") {
+      leader.on_stream_progress(key, bench.now);
     } else if (verb == "snapshot") {
       leader.on_snapshot_sent(key, bench.now);
     } else if (verb == "learners") {
