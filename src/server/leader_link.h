@@ -37,6 +37,9 @@ class LeaderLink : public env::StreamHandler {
   // From now on bytes belong to the snapshot, until on_snapshot.
   void expect_snapshot(Zxid zxid, state::DatabaseOptions options);
   void send(std::string_view bytes);
+  // Back-pressure. Requires a connection.
+  void pause_reading() { stream_->pause_reading(); }
+  void resume_reading() { stream_->resume_reading(); }
   void on_timer(Now now);
   int64_t next_deadline() const { return retry_at_us_; }
   bool has_heard() const { return heard_; }
