@@ -106,7 +106,16 @@ int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
     return kExitCannotStart;
   }
   server::Server& server = **opened;
-  server.shard().set_process_facts(process_facts);
+  server.shard().set_process_facts([&loop] {
+    server::ProcessFacts facts = process_facts();
+    const posix::LoopWatch::Figures steps = loop.watch().figures();
+    facts.loop_longest_us = steps.since_start.us;
+    facts.loop_longest_what = steps.since_start.what;
+    facts.loop_longest_minute_us = steps.last_minute.us;
+    facts.loop_longest_minute_what = steps.last_minute.what;
+    facts.loop_long_steps = steps.long_steps;
+    return facts;
+  });
   storage::LogWorker& log_worker = server.replica().log_worker();
   storage::SnapshotWorker& snapshot_worker = server.replica().snapshot_worker();
   posix::WorkerThread log_thread("log", [&] { return log_worker.step(); });

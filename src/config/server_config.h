@@ -48,6 +48,8 @@ struct ServerConfig {
   // small.
   uint64_t output_bytes_max = 128u << 20;
   uint64_t incoming_bytes_max = 64u << 20;
+  // Transactions that wait for the log's disk, see docs/limits.md. Without a key.
+  uint64_t log_waiting_bytes_max = 32u << 20;
   int32_t purge_retain_count = 3;    // autopurge.snapRetainCount
   int32_t purge_interval_hours = 0;  // autopurge.purgeInterval; 0: off
   bool force_sync = true;

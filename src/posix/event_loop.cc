@@ -64,6 +64,7 @@ struct EventLoop::Parts {
   std::vector<env::Worker*> workers;
   Now now = read_clocks();
   bool has_stood_still = false;
+  LoopWatch watch{now.mono_us};
   bool running = false;
   std::atomic<bool> stopped = false;
 
@@ -80,6 +81,7 @@ struct EventLoop::Parts {
   void run_posted();
   bool run_batches();
   void wake_up(int64_t longest_us);
+  void serve();
 };
 
 // How long the loop may sleep.
@@ -123,15 +125,26 @@ bool EventLoop::Parts::run_batches() {
 
 void EventLoop::Parts::wake_up(int64_t longest_us) {
   sleep(longest_us);
+  watch.begin(now.mono_us);
+  step_observer = &watch;
+  serve();
+  watch.end();
+  step_observer = nullptr;
+}
+
+void EventLoop::Parts::serve() {
   run_posted();
   // What arrived meanwhile is for those who know that time has passed: a leader that the others
   // have left must not answer it.
   if (has_stood_still) run_batches();
+  step_part("loop", "deadlines");
   lookups.deliver();
   reactor.run_deadlines(now.mono_us);
   reactor.run_ready();
   bool is_busy = run_batches();
+  step_part("loop", "flush");
   reactor.flush();
+  step_part("loop", "after flush");
   for (env::Worker* worker : workers) worker->after_flush(now);
   // A sync in after_flush tells at once what became durable: answer it without another wait.
   if (!is_busy && waker.take()) {
@@ -194,6 +207,10 @@ void EventLoop::add_worker(env::Worker& worker) {
 
 env::Waker& EventLoop::waker() {
   return parts_->waker;
+}
+
+const LoopWatch& EventLoop::watch() const {
+  return parts_->watch;
 }
 
 void EventLoop::run() {

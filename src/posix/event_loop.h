@@ -10,6 +10,7 @@
 
 #include "env/clock.h"
 #include "env/network.h"
+#include "posix/loop_watch.h"
 
 namespace zooid::posix {
 
@@ -34,6 +35,8 @@ class EventLoop : public env::Network, public env::Clock {
   void add_worker(env::Worker& worker);
   // One for all workers of the loop.
   env::Waker& waker();
+  // How long its steps took.
+  const LoopWatch& watch() const;
 
   // Until stop(). Then goes on for at most a second while closed streams have output to send.
   void run();

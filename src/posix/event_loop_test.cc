@@ -48,6 +48,45 @@ TEST(EventLoop, serves_ipv4_and_ipv6_when_the_host_is_empty) {
   EXPECT_THAT(hosts, testing::ElementsAre("127.0.0.1", "::1"));
 }
 
+TEST(EventLoop, the_sum_of_outputs_counts_closed_streams_and_forgets_reset_ones) {
+  EventLoop loop;
+  TestServer server(loop, {});
+  TestPeer client;
+  client.stream = loop.connect(server.endpoint(), 1000, client);
+  run_until(loop, [&] { return server.peers.size() == 1; });
+  client.stream->pause_reading();
+  constexpr size_t kMuch = 32u << 20;  // more than the kernel takes
+  env::Stream& stream = *server.peers[0]->stream;
+  stream.output().append(kMuch, 'x');
+  EXPECT_EQ(stream.count_backlog(), kMuch);
+  EXPECT_GE(loop.output_bytes(), kMuch);
+  run_until(loop, [&] { return stream.backlog() < kMuch; });
+  stream.close();
+  loop.run_once(0);
+  EXPECT_GT(loop.output_bytes(), kMuch / 4);
+  server.peers[0]->stream.reset();  // it is sent on
+  EXPECT_GT(loop.output_bytes(), kMuch / 4);
+  client.stream->reset();
+  run_until(loop, [&] { return loop.output_bytes() == 0; });
+}
+
+TEST(EventLoop, reads_no_more_at_once_than_it_may) {
+  EventLoop loop;
+  TestServer server(loop, {});
+  TestPeer client;
+  client.stream = loop.connect(server.endpoint(), 1000, client);
+  run_until(loop, [&] { return server.peers.size() == 1; });
+  size_t bytes_max = 1'000;
+  server.peers[0]->stream->limit_reads(bytes_max);
+  client.stream->output().append(50'000, 'x');
+  run_until(loop, [&] { return server.peers[0]->received.size() == 50'000; });
+  EXPECT_EQ(server.peers[0]->longest, 1'000u);
+  bytes_max = 1u << 20;
+  client.stream->output().append(50'000, 'x');
+  run_until(loop, [&] { return server.peers[0]->received.size() == 100'000; });
+  EXPECT_GT(server.peers[0]->longest, 1'000u);
+}
+
 TEST(EventLoop, looks_names_up) {
   EventLoop loop;
   TestServer server(loop, {}, "localhost");

@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "base/assert.h"
+#include "base/step_part.h"
 
 namespace zooid::posix {
 namespace {
@@ -108,6 +109,7 @@ void Reactor::run_ready() {
   running_.swap(ready_);
   for (Source* source : running_) {
     source->ready_ = false;
+    step_part("loop", "ready descriptor");
     if (!source->retired_) source->on_ready();
   }
 }

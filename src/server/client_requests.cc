@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mark.h"
+#include "base/step_part.h"
 #include "server/client_connection.h"
 #include "server/client_reads.h"
 #include "state/eager_acl.h"
@@ -48,6 +49,7 @@ void ClientConnection::on_request(std::string_view frame) {
               peer().text(), frame.size(), core_.config.large_request_max_bytes);
     return close();
   }
+  step_part("client", short_op_name(type));
   switch (classify(type)) {
     case RequestClass::kAuth:
       return authenticate(xid, body);
@@ -368,6 +370,7 @@ void ClientConnection::run_waiting_reads(Now now) {
     if (core_.turns.is_over()) return wait_for_turn();
     QueuedRequest& request = queue_.front();
     if (must_wait_for_room(request.type, request.body)) return;
+    step_part("client", short_op_name(request.type));
     std::string& out = stream_->output();
     const size_t before = out.size();
     const ReadOutcome outcome =

@@ -83,6 +83,30 @@ TEST(Ensemble, the_least_slice_of_history_is_one_transaction) {
   EXPECT_GE(mark_count("leader.history_in_slices") - slices_before, 15u);
 }
 
+// Each transaction waits until the one before is durable, at the leader and at the followers.
+TEST(Ensemble, the_least_room_for_what_waits_for_the_disk_is_one_transaction) {
+  World world(3, [](config::ServerConfig& config) { config.log_waiting_bytes_max = 1; });
+  ScenarioClient& client = world.client;
+  const uint64_t held_before = mark_count("leader.log_full");
+  const uint64_t paused_before = mark_count("follower.leader_not_read");
+  std::string body;
+  wire::Writer out(body);
+  const wire::AclList acl{{wire::kPermAll, {"world", "anyone"}}};
+  wire::write_create(out, OpCode::kCreate, {"/n", "x", acl, false, wire::kFlagSequential, 0});
+  world.ensemble.find(1)->stop();
+  for (int i = 0; i < 50; ++i) client.send(OpCode::kCreate, body, "create");
+  world.ensemble.run_for_ms(2'000);
+  world.ensemble.find(1)->start();
+  world.ensemble.run_for_ms(2'000);
+  for (int i = 0; i < 50; ++i) client.send(OpCode::kCreate, body, "create");
+  world.ensemble.run_for_ms(2'000);
+  EXPECT_EQ(world.told.size(), 100u);
+  EXPECT_GT(mark_count("leader.log_full"), held_before);
+  EXPECT_GT(mark_count("follower.leader_not_read"), paused_before);
+  EXPECT_EQ(world.ensemble.find(3)->state(), "leading 1:65");
+  EXPECT_EQ(world.ensemble.find(1)->state(), "not leading 1:65");
+}
+
 TEST(Ensemble, an_empty_container_is_deleted_by_a_lone_server_and_by_a_leader) {
   for (const int servers : {1, 3}) {
     World world(servers,

@@ -29,12 +29,23 @@ std::vector<env::Endpoint> quorum_endpoints(const zab::Membership& membership, S
   return endpoints;
 }
 
+FollowerPace::Limits pace_limits(const config::ServerConfig& config) {
+  const int64_t tick_us = ms_to_us(config.tick_ms);
+  return {.bytes_max = config.log_waiting_bytes_max,
+          .patience_us = tick_us,
+          .level_us = tick_us * config.init_limit};
+}
+
 }  // namespace
 
 FollowerRole::FollowerRole(ReplicaCore& core, SnapshotTaker& snapshot_taker,
                            const zab::Membership& membership, ServerId leader, int64_t pause_us,
                            Now now)
-    : core_(core), snapshot_taker_(snapshot_taker), membership_(membership), leader_(leader) {
+    : core_(core),
+      snapshot_taker_(snapshot_taker),
+      membership_(membership),
+      leader_(leader),
+      pace_(pace_limits(core.config)) {
   zab::LearnerStart start;
   start.self = core_.self();
   start.membership = membership_;
@@ -118,7 +129,7 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
       never_logged = txn.zxid;
       core_.window.push(txn.zxid, std::move(txn.txn));
     } else {
-      core_.append(txn.zxid, std::move(txn.txn));
+      append(std::move(txn));
     }
   }
   if (never_logged) on_log_synced(*never_logged, now);
@@ -128,6 +139,7 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
   }
   complete_syncs(effects);
   if (effects.committed) {
+    note_committed(*effects.committed);
     core_.apply_window(*effects.committed);
     if (established_) milestones_.first_commit = true;
   }
@@ -146,6 +158,7 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
   }
   if (effects.give_up) core_.request_end(*effects.give_up);
   if (effects.ping) {
+    if (effects.ping->counter() == 0 || *effects.ping <= last_appended_) is_level_ = true;
     std::vector<zab::Learner::Touched> touched;
     touched.reserve(touched_.size());
     for (const auto& [session, timeout_ms] : touched_) touched.push_back({session, timeout_ms});
@@ -153,6 +166,45 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
     zab::LearnerEffects answer;
     machine_->answer_ping(*effects.ping, touched, answer);
     carry_out(answer, now);
+  }
+}
+
+void FollowerRole::append(zab::WindowTxn txn) {
+  uncommitted_.emplace_back(txn.zxid, txn.txn.size());
+  uncommitted_bytes_ += txn.txn.size();
+  last_appended_ = txn.zxid;
+  core_.append(txn.zxid, std::move(txn.txn));
+}
+
+void FollowerRole::note_committed(Zxid up_to) {
+  while (!uncommitted_.empty() && uncommitted_.front().first <= up_to) {
+    uncommitted_bytes_ -= uncommitted_.front().second;
+    uncommitted_.pop_front();
+  }
+}
+
+void FollowerRole::keep_pace(Now now) {
+  const bool was_paused = pace_.is_paused();
+  const uint64_t waiting_bytes = core_.log.waiting_bytes();
+  switch (pace_.judge(
+      {waiting_bytes + machine_->held_bytes(), uncommitted_bytes_, established_, is_level_}, now)) {
+    case FollowerPace::Verdict::kLeave:
+      MARK("follower.disk_too_slow");
+      ++core_.slow_disk_leaves;
+      log::warn(
+          "the disk of the transaction log is too slow: {} MiB that the others have "
+          "committed wait for it. This server leaves, writes them and comes back",
+          waiting_bytes >> 20);
+      return core_.request_end("the disk of the transaction log is too slow");
+    case FollowerPace::Verdict::kPause:
+      if (!was_paused) {
+        MARK("follower.leader_not_read");
+        ++core_.log_limit_hit;
+        link_->pause_reading();
+      }
+      return machine_->on_reading_paused(now);
+    case FollowerPace::Verdict::kRead:
+      if (was_paused) link_->resume_reading();
   }
 }
 
@@ -428,6 +480,7 @@ void FollowerRole::on_truncated(Now now) {
 
 void FollowerRole::on_step(Now now) {
   link_->on_timer(now);
+  if (!core_.end_requested()) keep_pace(now);
   if (core_.end_requested()) return;
   core_.expire_local_sessions(now);
   if (now.mono_us >= resume_at_us_) resume_if_written(now);
@@ -441,7 +494,7 @@ void FollowerRole::on_step(Now now) {
 }
 
 int64_t FollowerRole::next_deadline() const {
-  return std::min({machine_->next_deadline(), link_->next_deadline(),
+  return std::min({machine_->next_deadline(), link_->next_deadline(), pace_.next_deadline(),
                    core_.local_sessions.next_deadline(), resume_at_us_});
 }
 

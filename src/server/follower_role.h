@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "server/follower_pace.h"
 #include "server/leader_link.h"
 #include "server/leader_role.h"
 #include "server/snapshot_taker.h"
@@ -48,6 +49,10 @@ class FollowerRole {
 
   void carry_out(zab::LearnerEffects& effects, Now now);
   void complete_syncs(const zab::LearnerEffects& effects);
+  void append(zab::WindowTxn txn);
+  void note_committed(Zxid up_to);
+  // Reads from the leader, or not, or leaves: as the log's disk allows.
+  void keep_pace(Now now);
   void forward_new_session(SessionId session, int32_t timeout_ms, Now now);
   void forward(ClientWrite& write, zab::LearnerEffects& effects);
   void begin_receiving(Zxid zxid);
@@ -79,6 +84,12 @@ class FollowerRole {
     int32_t xid;
   };
   std::deque<WaitingSync> syncs_;
+  FollowerPace pace_;
+  // Appended and not committed: zxid and bytes.
+  std::deque<std::pair<Zxid, size_t>> uncommitted_;
+  size_t uncommitted_bytes_ = 0;
+  Zxid last_appended_;
+  bool is_level_ = false;         // a PING has shown that the leader had no more
   std::deque<ClientWrite> held_;  // beyond the bound of requests in flight (rule 23)
   RoleMilestones milestones_;
 };

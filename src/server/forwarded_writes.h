@@ -15,6 +15,8 @@ class ForwardedWrites {
  public:
   // Of one learner.
   static constexpr size_t kBytesMax = 64u << 20;
+  // What a request costs beside its bytes.
+  static constexpr size_t kRequestBytes = 64;
 
   explicit ForwardedWrites(size_t bytes_max = kBytesMax) : bytes_max_(bytes_max) {}
 
@@ -28,10 +30,15 @@ class ForwardedWrites {
   }
   void commit(Zxid up_to) {
     while (!waiting_.empty() && waiting_.front().zxid <= up_to) {
-      const auto it = bytes_.find(waiting_.front().learner);
-      if (it != bytes_.end() && (it->second -= waiting_.front().bytes) == 0) bytes_.erase(it);
+      release(waiting_.front().learner, waiting_.front().bytes);
       waiting_.pop_front();
     }
+  }
+  // A request that cannot be proposed yet; false as of add(). Before that it is released.
+  bool hold(uint64_t learner, size_t bytes) { return (bytes_[learner] += bytes) <= bytes_max_; }
+  void release(uint64_t learner, size_t bytes) {
+    const auto it = bytes_.find(learner);
+    if (it != bytes_.end() && (it->second -= bytes) == 0) bytes_.erase(it);
   }
   size_t bytes_of(uint64_t learner) const {
     const auto it = bytes_.find(learner);

@@ -28,5 +28,17 @@ TEST(ForwardedWrites, what_is_committed_no_longer_counts) {
   EXPECT_TRUE(writes.add(1, Zxid{21}, 100));
 }
 
+TEST(ForwardedWrites, what_waits_to_be_proposed_counts_too) {
+  ForwardedWrites writes(100);
+  EXPECT_TRUE(writes.hold(1, 60));
+  EXPECT_TRUE(writes.add(1, Zxid{10}, 40));
+  EXPECT_FALSE(writes.hold(1, 1));
+  writes.release(1, 1);
+  writes.release(1, 60);
+  EXPECT_EQ(writes.bytes_of(1), 40u);
+  writes.commit(Zxid{10});
+  EXPECT_EQ(writes.bytes_of(1), 0u);
+}
+
 }  // namespace
 }  // namespace zooid::server

@@ -147,7 +147,18 @@ const std::vector<std::string> kMetrics = {"connection_request_count",
                                            "zooid_output_bytes",
                                            "zooid_output_limit_hit",
                                            "zooid_partial_request_bytes",
-                                           "zooid_partial_requests_closed"};
+                                           "zooid_partial_requests_closed",
+                                           "zooid_identity_limit_hit",
+                                           "zooid_turns_cut",
+                                           "zooid_log_waiting_bytes",
+                                           "zooid_log_waiting_bytes_max",
+                                           "zooid_log_limit_hit",
+                                           "zooid_slow_disk_leaves",
+                                           "zooid_loop_longest_step_ms",
+                                           "zooid_loop_longest_step_what",
+                                           "zooid_loop_longest_step_last_minute_ms",
+                                           "zooid_loop_longest_step_last_minute_what",
+                                           "zooid_loop_steps_over_5ms"};
 
 std::vector<std::string> names_of_mntr(const std::vector<std::string>& lines) {
   std::vector<std::string> names;

@@ -5,6 +5,8 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mark.h"
+#include "base/step_part.h"
+#include "server/client_counters.h"
 
 namespace zooid::server {
 namespace {
@@ -12,6 +14,10 @@ namespace {
 constexpr int64_t kListenRetryUs = 200'000;
 // Making packets for learners holds the loop so long at most, beside one piece for each.
 constexpr int64_t kPumpBudgetUs = 2'000;
+
+size_t forwarded_bytes(const zab::LeaderEffects::Request& request) {
+  return request.packet.data.size() + ForwardedWrites::kRequestBytes;
+}
 
 zab::LeaderOptions leader_options(const config::ServerConfig& config) {
   zab::LeaderOptions options;
@@ -197,14 +203,52 @@ void LeaderRole::order(const WriteOrder& write, zab::LeaderEffects& effects, Now
   if (!machine_->is_established()) return;
   // Without a zxid for it the role ends, and with it the connections of all who wait.
   if (!machine_->may_propose(effects)) return;
+  step_part("order", short_op_name(write.type));
   const Zxid zxid = machine_->next_zxid();
   Bytes bytes = primary_->order(write, zxid, now);
   machine_->propose(zxid, std::move(bytes), now, effects);
 }
 
+template <class Request>
+void LeaderRole::hold(Request request) {
+  if (held_.empty()) {
+    MARK("leader.log_full");
+    ++core_.log_limit_hit;
+  }
+  held_.push_back(std::move(request));
+}
+
+void LeaderRole::order_held(Now now) {
+  while (!held_.empty() && !core_.is_log_full()) {
+    Held next = std::move(held_.front());
+    held_.pop_front();
+    if (auto* write = std::get_if<ClientWrite>(&next)) {
+      order_write(*write, now);
+    } else if (auto* session = std::get_if<NewSession>(&next)) {
+      order_session(*session, now);
+    } else {
+      const auto& request = std::get<zab::LeaderEffects::Request>(next);
+      forwarded_.release(request.learner, forwarded_bytes(request));
+      const auto it = connections_.find(request.learner);
+      if (it == connections_.end() || it->second->is_closed()) continue;
+      zab::LeaderEffects effects;
+      order_forwarded(request, effects, now);
+      carry_out(effects, now);
+    }
+  }
+}
+
 void LeaderRole::on_learner_request(const zab::LeaderEffects::Request& request,
                                     zab::LeaderEffects& effects, Now now) {
   if (std::ranges::find(closed_, request.learner) != closed_.end()) return;  // dropped just now
+  if (!must_hold()) return order_forwarded(request, effects, now);
+  const bool is_too_much = !forwarded_.hold(request.learner, forwarded_bytes(request));
+  hold(request);
+  if (is_too_much) drop_for_forwards(request.learner);
+}
+
+void LeaderRole::order_forwarded(const zab::LeaderEffects::Request& request,
+                                 zab::LeaderEffects& effects, Now now) {
   const auto forwarded = wire::read_forwarded_request(request.packet.data.view());
   if (!forwarded || !primary_ || !can_be_a_session(forwarded->session)) {
     MARK("leader.impossible_request");
@@ -222,12 +266,15 @@ void LeaderRole::on_learner_request(const zab::LeaderEffects::Request& request,
   order({request.learner, forwarded->session, forwarded->cxid, forwarded->type, forwarded->body,
          ids, nullptr},
         effects, now);
-  if (!forwarded_.add(request.learner, machine_->last_proposed(), request.packet.data.size())) {
-    MARK("leader.learner_forwards_too_much");
-    close_connection(request.learner,
-                     fmt::format("it forwarded more than {} MiB that could not be committed yet",
-                                 ForwardedWrites::kBytesMax >> 20));
+  if (!forwarded_.add(request.learner, machine_->last_proposed(), forwarded_bytes(request))) {
+    drop_for_forwards(request.learner);
   }
+}
+
+void LeaderRole::drop_for_forwards(zab::LearnerKey key) {
+  MARK("leader.learner_forwards_too_much");
+  close_connection(key, fmt::format("it forwarded more than {} MiB that could not be committed yet",
+                                    ForwardedWrites::kBytesMax >> 20));
 }
 
 // A leader's own requests have no session, and what marks containers and TTL nodes owns no node.
@@ -245,6 +292,10 @@ void LeaderRole::close_connection(zab::LearnerKey key, const std::string& reason
 
 void LeaderRole::on_write(ClientWrite& write, Now now) {
   if (!primary_) return;
+  must_hold() ? hold(std::move(write)) : order_write(write, now);
+}
+
+void LeaderRole::order_write(ClientWrite& write, Now now) {
   if (write.type == wire::OpCode::kSync) {
     zab::LeaderEffects effects;
     const uint64_t round = machine_->confirm(effects);
@@ -267,6 +318,10 @@ void LeaderRole::on_write(ClientWrite& write, Now now) {
 void LeaderRole::on_new_session(const NewSession& request, Now now) {
   if (!primary_) return;
   if (core_.has_local_sessions()) return core_.open_local_session(request, now);
+  must_hold() ? hold(request) : order_session(request, now);
+}
+
+void LeaderRole::order_session(const NewSession& request, Now now) {
   std::string body;
   wire::Writer(body).i32(request.timeout_ms);
   zab::LeaderEffects effects;
@@ -337,6 +392,7 @@ void LeaderRole::on_history(storage::HistoryRead& read, Now now) {
     log::error("history for a learner cannot be read learner={}: {}", read.learner,
                read.error->message);
   }
+  step_part("leader", "history from the log files");
   std::vector<zab::WindowTxn> slice;
   slice.reserve(read.txns.size());
   for (storage::LoggedTxn& txn : read.txns) slice.push_back({txn.zxid, std::move(txn.txn)});
@@ -376,7 +432,10 @@ void LeaderRole::on_step(Now now) {
     machine_->on_timer(now, effects);
     carry_out(effects, now);
   }
+  order_held(now);
+  step_part("leader", "expiry");
   expire_sessions(now);
+  step_part("leader", "learners' output");
   pump_all(now);
 }
 

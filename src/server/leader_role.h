@@ -2,9 +2,11 @@
 // quorum port's connections and the log.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include "server/container_reaper.h"
 #include "server/forwarded_writes.h"
@@ -39,7 +41,7 @@ class LeaderRole {
   void on_history(storage::HistoryRead& read, Now now);
   void on_step(Now now);
   int64_t next_deadline() const;
-  size_t outstanding() const { return primary_ ? primary_->outstanding() : 0; }
+  size_t outstanding() const { return primary_ ? primary_->outstanding() + held_.size() : 0; }
   void add_facts(ReplicaFacts& facts, Now now) const;
   RoleMilestones take_milestones() { return std::exchange(milestones_, {}); }
   Primary* primary() { return primary_ ? &*primary_ : nullptr; }
@@ -58,6 +60,16 @@ class LeaderRole {
   void carry_out(zab::LeaderEffects& effects, Now now);
   void establish(Epoch epoch, Now now);
   void order(const WriteOrder& write, zab::LeaderEffects& effects, Now now);
+  // While the log's disk is behind no request is ordered: they wait, and with them those behind.
+  bool must_hold() const { return !held_.empty() || core_.is_log_full(); }
+  template <class Request>
+  void hold(Request request);
+  void order_held(Now now);
+  void order_write(ClientWrite& write, Now now);
+  void order_session(const NewSession& request, Now now);
+  void order_forwarded(const zab::LeaderEffects::Request& request, zab::LeaderEffects& effects,
+                       Now now);
+  void drop_for_forwards(zab::LearnerKey key);
   void on_learner_request(const zab::LeaderEffects::Request& request, zab::LeaderEffects& effects,
                           Now now);
   void expire_sessions(Now now);
@@ -77,6 +89,8 @@ class LeaderRole {
   std::vector<zab::LearnerKey> closed_;  // told by their stream; freed in the next step
   zab::LearnerKey next_key_ = 1;
   ForwardedWrites forwarded_;
+  using Held = std::variant<ClientWrite, NewSession, zab::LeaderEffects::Request>;
+  std::deque<Held> held_;  // its bytes are bounded where they come from: shards and ForwardedWrites
   RoleMilestones milestones_;
   int64_t established_us_ = 0;
   std::optional<ContainerReaper> reaper_;  // once established

@@ -161,6 +161,8 @@ struct ReplicaFacts {
   uint64_t data_dir_bytes = 0, log_dir_bytes = 0;  // with_directories
   // Of the transaction log, since the start: microseconds.
   uint64_t syncs = 0, sync_us_total = 0, sync_us_max = 0, fsync_threshold_exceeded = 0;
+  uint64_t log_waiting_bytes = 0, log_waiting_bytes_max = 0;
+  uint64_t log_limit_hit = 0, slow_disk_leaves = 0;
   uint64_t digest_mismatches = 0;
   // with_quotas: limits and use, and how often a hard limit has forbidden a change.
   std::map<std::string, state::NamespaceQuota> quotas;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
+#include "base/step_part.h"
 #include "zab/attempt_pace.h"
 
 namespace zooid::server {
@@ -84,11 +85,13 @@ void Replica::on_history_completion(storage::HistoryCompletion completion) {
 }
 
 void Replica::on_batch(Now now) {
+  step_part("replica", "completions");
   notice_pause(now);
   completions_.take_all(done_);
   for (Completion& completion : done_) {
     std::visit([&](auto& what) { handle(what, now); }, completion);
   }
+  step_part("replica", "requests");
   take_messages(now);
 
   if (auto* mute = std::get_if<CannotWrite>(&role_);
@@ -107,14 +110,19 @@ void Replica::on_batch(Now now) {
     carry_out(effects, now);
   }
   serve_read_only_if_due(now);
+  step_part("replica", "start of a role");
   if (decided_) start_role(*std::exchange(decided_, std::nullopt), now);
+  step_part("replica", "step of the role");
   if (!core_.end_requested()) with_role([&](auto& role) { role.on_step(now); });
   report_milestones(now);
+  step_part("replica", "end of a role");
   if (const auto why = core_.take_end_request()) end_role(*why, now);
+  step_part("replica", "snapshot");
   if (snapshot_taker_.is_due(now) && core_.is_serving() && !core_.is_read_only()) {
     snapshot_taker_.start();
   }
   snapshot_taker_.step(now);
+  step_part("replica", "purge and records");
   purge_if_due(now);
   write_records();
   expected_wake_us_ = next_deadline();
@@ -442,6 +450,10 @@ void Replica::inspect(const Inspect& request, Now now) {
   facts->sync_us_total = figures.sync_us_total;
   facts->sync_us_max = figures.sync_us_max;
   facts->fsync_threshold_exceeded = figures.slow_syncs;
+  facts->log_waiting_bytes = figures.waiting_bytes;
+  facts->log_waiting_bytes_max = figures.waiting_bytes_max;
+  facts->log_limit_hit = core_.log_limit_hit;
+  facts->slow_disk_leaves = core_.slow_disk_leaves;
   with_role([&](auto& role) { role.add_facts(*facts, now); });
   if (core_.is_untrusted) {
     facts->trouble = "waits for a leader that the others elect: " + core_.why_untrusted;

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
+#include "base/step_part.h"
+#include "server/client_counters.h"
 #include "state/quota.h"
 
 namespace zooid::server {
@@ -257,6 +259,7 @@ void ReplicaCore::apply(const wire::Txn& txn) {
     MARK("replica.apply_skipped");  // applied before the log failed or was reloaded
     return;
   }
+  step_part("apply", short_op_name(txn.header.type));
   if (!serving_) {
     database->apply(txn, nullptr);
     return;
@@ -308,6 +311,7 @@ void ReplicaCore::reload() {
   // Not both in memory at a time.
   replace_database(std::make_unique<state::Database>(database_options()));
   window.clear();
+  step_part("replica", "reload from disk");
   storage::RecoveryOptions options;
   options.database = database_options();
   options.recent_max = static_cast<size_t>(config.commit_log_count);

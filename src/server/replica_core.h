@@ -109,6 +109,8 @@ class ReplicaCore {
 
   // ---- the log ----
   void append(Zxid zxid, Bytes txn);  // window and log
+  // What waits for the log's disk has reached its bound: no further transactions are ordered.
+  bool is_log_full() const { return log.waiting_bytes() >= config.log_waiting_bytes_max; }
   // The log only: the leader machine put it into the window itself.
   void append_logged(Zxid zxid, Bytes txn);
 
@@ -167,6 +169,8 @@ class ReplicaCore {
   // Set by the replica: asks the snapshot worker to tell when it has done all it was given.
   std::function<void()> await_snapshot_worker;
   uint64_t digest_mismatches = 0;
+  uint64_t log_limit_hit = 0;     // somebody had to wait for the log's disk
+  uint64_t slow_disk_leaves = 0;  // a follower left for that
   // Behind the newest snapshot on disk, replayed ones included; for the thresholds of the next.
   uint64_t txns_since_snapshot = 0;
   uint64_t bytes_since_snapshot = 0;

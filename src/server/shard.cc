@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/step_part.h"
 #include "server/shard_core.h"
 
 namespace zooid::server {
@@ -58,10 +59,15 @@ void Shard::set_process_facts(ProcessFactsFunction process_facts) {
 
 void Shard::on_batch(Now now) {
   ShardCore& core = parts_->core;
+  step_part("shard", "messages");
   core.take_messages_if_any();
+  step_part("shard", "paused connections");
   core.resume_paused();
+  step_part("shard", "time");
   core.on_time(now);
+  step_part("client", "requests in line");
   core.run_line();
+  step_part("shard", "closed connections");
   core.bury_closed();
   core.turns.end_wake_up();
 }

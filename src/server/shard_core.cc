@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
+#include "base/step_part.h"
 #include "server/client_connection.h"
 #include "server/client_reads.h"
 #include "server/watch_delivery.h"
@@ -29,6 +30,15 @@ size_t outstanding_limit(const config::ServerConfig& config) {
 size_t queued_bytes_limit(const config::ServerConfig& config) {
   const size_t voters = config.membership.voters().size();
   return voters > 2 ? kQueuedBytesMax / (voters - 1) : kQueuedBytesMax;
+}
+
+// For the watchdog.
+const char* name_of(const ToShard& message) {
+  static constexpr const char* kNames[] = {"applied transaction", "sync",  "attached session",
+                                           "local reply",         "close", "serving",
+                                           "not serving",         "facts"};
+  static_assert(std::size(kNames) == std::variant_size_v<ToShard>);
+  return kNames[message.index()];
 }
 
 }  // namespace
@@ -132,6 +142,7 @@ void ShardCore::take_messages() {
   ASSERT(messages_.empty());
   inbox.take_all(messages_);
   for (ToShard& message : messages_) {
+    step_part("shard", name_of(message));
     std::visit([this](auto& content) { handle(content); }, message);
   }
   messages_.clear();

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/step_part.h"
+#include "server/client_counters.h"
+
 namespace zooid::server {
 
 StandaloneRole::StandaloneRole(ReplicaCore& core, Now now)
@@ -11,6 +14,7 @@ StandaloneRole::StandaloneRole(ReplicaCore& core, Now now)
 }
 
 void StandaloneRole::order(const WriteOrder& write, Now now) {
+  step_part("order", short_op_name(write.type));
   const Zxid zxid = primary_.last_proposed().next();
   Bytes bytes = primary_.order(write, zxid, now);
   core_.append(zxid, std::move(bytes));

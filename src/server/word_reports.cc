@@ -71,7 +71,8 @@ void add_quotas(MonitorLines& lines, const ReplicaFacts& facts) {
 }
 
 // What ZooKeeper prints behind the first block: the metrics that this server keeps, by its names.
-void add_metrics(MonitorLines& lines, const ShardCore& core, const ReplicaFacts& facts) {
+void add_metrics(MonitorLines& lines, const ShardCore& core, const ReplicaFacts& facts,
+                 const ProcessFacts& process) {
   const ShardCounters& counters = core.counters;
   lines.add("connection_request_count", counters.connect_requests);
   lines.add("connection_rejected", counters.connections_rejected);
@@ -98,6 +99,18 @@ void add_metrics(MonitorLines& lines, const ShardCore& core, const ReplicaFacts&
   lines.add("zooid_partial_requests_closed", counters.partial_requests_closed);
   lines.add("zooid_identity_limit_hit", counters.identity_limit_hit);
   lines.add("zooid_turns_cut", core.turns.turns_cut());
+  lines.add("zooid_log_waiting_bytes", facts.log_waiting_bytes);
+  lines.add("zooid_log_waiting_bytes_max", facts.log_waiting_bytes_max);
+  lines.add("zooid_log_limit_hit", facts.log_limit_hit);
+  lines.add("zooid_slow_disk_leaves", facts.slow_disk_leaves);
+  const auto add_step = [&](std::string_view when, int64_t us, const std::string& what) {
+    lines.add(fmt::format("zooid_loop_longest_step_{}ms", when),
+              double_text(static_cast<double>(us) / 1000));
+    lines.add(fmt::format("zooid_loop_longest_step_{}what", when), what.empty() ? "none" : what);
+  };
+  add_step("", process.loop_longest_us, process.loop_longest_what);
+  add_step("last_minute_", process.loop_longest_minute_us, process.loop_longest_minute_what);
+  lines.add("zooid_loop_steps_over_5ms", process.loop_long_steps);
 }
 
 void add_connections(const ShardCore& core, std::string& text) {
@@ -210,7 +223,7 @@ std::string monitor_report(const ShardCore& core, const ReplicaFacts& facts) {
   if (core.config.is_ensemble()) lines.add("quorum_size", facts.quorum_size);
   if (core.mode == "leader") add_leader_lines(lines, facts);
   add_quotas(lines, facts);
-  add_metrics(lines, core, facts);
+  add_metrics(lines, core, facts, process);
   return lines.take();
 }
 

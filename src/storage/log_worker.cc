@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <optional>
 
 #include "base/assert.h"
@@ -32,11 +33,16 @@ void die_of_failed_sync(const Error& error) {
 // Read from any thread, written by the worker's: single numbers, no order between them.
 struct AtomicFigures {
   std::atomic<uint64_t> syncs{0}, appended_txns{0}, appended_bytes{0}, sync_us_total{0},
-      sync_us_max{0}, slow_syncs{0}, last_sync_us{0};
+      sync_us_max{0}, slow_syncs{0}, last_sync_us{0}, waiting_bytes_max{0};
 };
 
 void add(std::atomic<uint64_t>& figure, uint64_t value) {
   figure.store(figure.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
+}
+
+uint64_t waiting_bytes_of(const LogRequest& request) {
+  const auto* append = std::get_if<AppendTxn>(&request);
+  return append == nullptr ? 0 : append->txn.size() + kWaitingAppendBytes;
 }
 
 }  // namespace
@@ -53,13 +59,15 @@ struct LogWorker::Parts {
   LogOptions options;  // constant from the first step on
   LogCompletions& completions;
   runtime::Inbox<LogRequest> inbox;
-  std::atomic<uint64_t> waiting{0};  // submitted, not carried out
+  std::atomic<uint64_t> waiting{0};        // submitted, not carried out
+  std::atomic<uint64_t> waiting_bytes{0};  // of those
   AtomicFigures figures;
 
-  // Taken from the inbox; those before `done` are carried out.
-  std::vector<LogRequest> taken;
+  std::deque<LogRequest> queue;  // taken from the inbox
   std::vector<LogRequest> arrived;
-  size_t done = 0;
+  // In the present step.
+  uint64_t carried_out = 0;
+  uint64_t carried_out_bytes = 0;
 
   LogAppender appender;
   Zxid last;                        // durable
@@ -70,6 +78,8 @@ struct LogWorker::Parts {
   uint64_t batch_txns = 0;
 
   void take();
+  LogRequest pop();
+  void count_out();
   bool is_wanted(Incarnation of) const { return !role || (*role == of && !has_failed); }
   void append_batch();
   std::optional<Incarnation> build_batch(Zxid& first, Zxid& last_in_batch);
@@ -98,6 +108,12 @@ LogWorker::LogWorker(env::FileSystem& files, LogOptions options, Zxid last_logge
 LogWorker::~LogWorker() = default;
 
 void LogWorker::submit(LogRequest request) {
+  const uint64_t bytes = waiting_bytes_of(request);
+  const uint64_t sum = parts_->waiting_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  // Only those who submit raise it; one that is lost when two do so at once is no harm.
+  if (sum > parts_->figures.waiting_bytes_max.load(std::memory_order_relaxed)) {
+    parts_->figures.waiting_bytes_max.store(sum, std::memory_order_relaxed);
+  }
   parts_->waiting.fetch_add(1, std::memory_order_relaxed);
   parts_->inbox.push(std::move(request));
 }
@@ -114,6 +130,10 @@ bool LogWorker::idle() const {
   return parts_->waiting.load(std::memory_order_relaxed) == 0;
 }
 
+uint64_t LogWorker::waiting_bytes() const {
+  return parts_->waiting_bytes.load(std::memory_order_relaxed);
+}
+
 LogFigures LogWorker::figures() const {
   const AtomicFigures& figures = parts_->figures;
   return {figures.syncs.load(std::memory_order_relaxed),
@@ -122,22 +142,26 @@ LogFigures LogWorker::figures() const {
           figures.sync_us_total.load(std::memory_order_relaxed),
           figures.sync_us_max.load(std::memory_order_relaxed),
           figures.slow_syncs.load(std::memory_order_relaxed),
-          figures.last_sync_us.load(std::memory_order_relaxed)};
+          figures.last_sync_us.load(std::memory_order_relaxed),
+          waiting_bytes(),
+          figures.waiting_bytes_max.load(std::memory_order_relaxed)};
 }
 
 bool LogWorker::step() {
   Parts& parts = *parts_;
   if (parts.is_dead) return false;
   parts.take();
-  if (parts.done == parts.taken.size()) return false;
-  const size_t before = parts.done;
-  if (std::holds_alternative<AppendTxn>(parts.taken[before])) {
+  if (parts.queue.empty()) return false;
+  parts.carried_out = parts.carried_out_bytes = 0;
+  if (std::holds_alternative<AppendTxn>(parts.queue.front())) {
     parts.append_batch();
   } else {
-    std::visit([&](auto& request) { parts.carry_out(request); }, parts.taken[parts.done++]);
+    LogRequest request = parts.pop();
+    std::visit([&](auto& what) { parts.carry_out(what); }, request);
   }
-  ASSERT(parts.done > before);
-  parts.waiting.fetch_sub(parts.done - before, std::memory_order_relaxed);
+  ASSERT(parts.carried_out > 0);
+  parts.count_out();
+  parts.waiting.fetch_sub(parts.carried_out, std::memory_order_relaxed);
   // Only now: whoever waits for the batch has been told.
   if (!parts.appender.sync_failure()) {
     parts.appender.note_synced();
@@ -148,14 +172,22 @@ bool LogWorker::step() {
 }
 
 void LogWorker::Parts::take() {
-  if (done == taken.size()) {
-    inbox.take_all(taken);
-    done = 0;
-    return;
-  }
   inbox.take_all(arrived);
-  taken.insert(taken.end(), std::make_move_iterator(arrived.begin()),
-               std::make_move_iterator(arrived.end()));
+  for (LogRequest& request : arrived) queue.push_back(std::move(request));
+  arrived.clear();
+}
+
+LogRequest LogWorker::Parts::pop() {
+  LogRequest request = std::move(queue.front());
+  queue.pop_front();
+  ++carried_out;
+  carried_out_bytes += waiting_bytes_of(request);
+  return request;
+}
+
+// Before anybody is told: whoever waits for room looks at it then.
+void LogWorker::Parts::count_out() {
+  waiting_bytes.fetch_sub(std::exchange(carried_out_bytes, 0), std::memory_order_relaxed);
 }
 
 // Fills `batch` from the appends at the front, as many as one write may hold. Gives the role they
@@ -165,11 +197,12 @@ std::optional<Incarnation> LogWorker::Parts::build_batch(Zxid& first, Zxid& last
   batch.clear();
   batch_txns = 0;
   last_in_batch = last;
-  for (; done < taken.size(); ++done) {
-    auto* append = std::get_if<AppendTxn>(&taken[done]);
+  while (!queue.empty()) {
+    const auto* append = std::get_if<AppendTxn>(&queue.front());
     if (append == nullptr) break;
     if (!is_wanted(append->role)) {
       MARK("storage.append_dropped");
+      pop();
       continue;
     }
     if (of && *of != append->role) break;
@@ -182,7 +215,7 @@ std::optional<Incarnation> LogWorker::Parts::build_batch(Zxid& first, Zxid& last
     append_log_entry(batch, append->txn.view());
     last_in_batch = append->zxid;
     ++batch_txns;
-    append->txn = Bytes();
+    pop();
   }
   return of;
 }
@@ -192,9 +225,9 @@ void LogWorker::Parts::append_batch() {
   const std::optional<Incarnation> of = build_batch(first, last_in_batch);
   if (!of) return;
   ASSERT(last_in_batch >= first);
-  if (auto appended = appender.append(batch, first); !appended) {
-    return fail_role(*of, appended.error());
-  }
+  const auto appended = appender.append(batch, first);
+  count_out();
+  if (!appended) return fail_role(*of, appended.error());
   last = last_in_batch;
   count_batch();
   completions.on_log_completion(LogSynced{*of, last});

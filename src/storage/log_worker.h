@@ -162,10 +162,14 @@ struct LogOptions {
   std::function<void(Zxid)> on_cut;
 };
 
+// What an append costs beside its bytes while it waits.
+inline constexpr uint64_t kWaitingAppendBytes = 64;
+
 struct LogFigures {  // counters for mntr and bench; read from any thread
   uint64_t syncs = 0, appended_txns = 0, appended_bytes = 0, sync_us_total = 0, sync_us_max = 0;
   uint64_t slow_syncs = 0;
   uint64_t last_sync_us = 0;
+  uint64_t waiting_bytes = 0, waiting_bytes_max = 0;  // see LogWorker::waiting_bytes()
 };
 
 class LogWorker {
@@ -187,6 +191,9 @@ class LogWorker {
   // Whom to wake on submit (the thread that calls step); may be null.
   void set_waker(env::Waker* waker);
   bool idle() const;  // nothing submitted is waiting
+  // Memory of the appends that were submitted and are not durable. Nothing is refused here: who
+  // submits keeps this within a bound (docs/limits.md). From any thread.
+  uint64_t waiting_bytes() const;
   LogFigures figures() const;
 
  private:

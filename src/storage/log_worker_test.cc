@@ -55,6 +55,23 @@ TEST_F(LogWorkerTest, figures_tell_how_long_syncs_took) {
   EXPECT_EQ(worker->figures().slow_syncs, 1u);
 }
 
+TEST_F(LogWorkerTest, waiting_bytes_are_those_that_are_not_durable_and_told_of) {
+  start({.batch_bytes_max = 1'000});
+  EXPECT_EQ(worker->waiting_bytes(), 0u);
+  append(1, 4, 400);
+  const uint64_t all = worker->waiting_bytes();
+  EXPECT_GE(all, 4 * (400 + kWaitingAppendBytes));
+  worker->submit(LogBarrier{{1}});
+  EXPECT_EQ(worker->waiting_bytes(), all);
+  EXPECT_TRUE(worker->step());
+  EXPECT_EQ(worker->waiting_bytes(), all / 2);
+  append(5, 5, 400, 2);  // of another role: dropped
+  run();
+  EXPECT_EQ(worker->waiting_bytes(), 0u);
+  EXPECT_EQ(worker->figures().waiting_bytes_max, all / 4 * 3);
+  EXPECT_EQ(logged(), "1 2 3 4");
+}
+
 TEST_F(LogWorkerTest, directory_is_synced_before_the_first_entry_of_a_file_is_acknowledged) {
   start({.preallocate_bytes = 0});
   record();

@@ -274,6 +274,14 @@ void Learner::on_timer(Now now, LearnerEffects& effects) {
                   effects);
 }
 
+void Learner::on_reading_paused(Now now) {
+  if (machine_->packet_due_us != kNever) machine_->expect_packet(now);
+}
+
+size_t Learner::held_bytes() const {
+  return machine_->held_bytes;
+}
+
 int64_t Learner::next_deadline() const {
   return machine_->packet_due_us;
 }

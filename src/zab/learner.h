@@ -114,8 +114,12 @@ class Learner {
   // carries the PING's zxid.
   void answer_ping(Zxid ping_zxid, const std::vector<Touched>& touched, LearnerEffects& effects);
 
+  // The owner does not read from the leader, for want of room: that nothing comes is no silence.
+  void on_reading_paused(Now now);
   void on_timer(Now now, LearnerEffects& effects);
   int64_t next_deadline() const;
+  // Memory of the proposals that wait here until the data is in place.
+  size_t held_bytes() const;
 
   bool is_established() const;
   Epoch epoch() const;

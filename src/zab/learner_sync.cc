@@ -28,7 +28,8 @@ namespace zooid::zab {
 namespace {
 
 // Proposals kept in memory while a snapshot is being installed or the log is being cut.
-constexpr size_t kHeldBytesMax = 1u << 30;
+// The owner stops reading long before.
+constexpr size_t kHeldBytesMax = 128u << 20;
 
 }  // namespace
 
