@@ -62,6 +62,7 @@ class LeaderBench {
   void answer_reach(const LeaderEffects::AskReach& asked);
   void answer_history(const LeaderEffects::History& wanted);
   void hold(const LeaderEffects& effects);
+  Zxid snapshot_zxid() const;
   void tell(const std::function<void(LeaderEffects&)>& completion);
 
   bool automatic_;

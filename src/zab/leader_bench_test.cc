@@ -124,7 +124,7 @@ void LeaderBench::tell(const std::function<void(LeaderEffects&)>& completion) {
 
 void LeaderBench::hold(const LeaderEffects& effects) {
   for (const LearnerKey key : effects.snapshots) {
-    leader->on_snapshot_begun(key, committed, now);
+    leader->on_snapshot_begun(key, snapshot_zxid(), now);
     leader->pump(key, 1u << 20, raw[key], now);
     streaming_.insert(key);
     held_.emplace_back([this, key] {
@@ -153,6 +153,11 @@ void LeaderBench::hold(const LeaderEffects& effects) {
   }
 }
 
+// The state's: it is of the new epoch as soon as that is established.
+Zxid LeaderBench::snapshot_zxid() const {
+  return established ? std::max(committed, zx(leader->epoch(), 0)) : committed;
+}
+
 void LeaderBench::complete_one() {
   if (held_.empty()) return;
   const auto next = std::move(held_.front());
@@ -162,8 +167,7 @@ void LeaderBench::complete_one() {
 
 void LeaderBench::complete(LeaderEffects& effects) {
   for (const LearnerKey key : effects.snapshots) {
-    const Zxid zxid = established ? std::max(committed, zx(leader->epoch(), 0)) : committed;
-    leader->on_snapshot_begun(key, zxid, now);
+    leader->on_snapshot_begun(key, snapshot_zxid(), now);
     leader->pump(key, 1u << 20, raw[key], now);
     leader->on_snapshot_sent(key, now);
   }
