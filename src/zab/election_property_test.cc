@@ -20,6 +20,7 @@ constexpr int64_t kRoleTimeoutUs = 2'000'000;  // for a role that does not come 
 constexpr int64_t kChaosUs = 5'000'000;
 constexpr uint64_t kSeeds = 150;
 constexpr int64_t kCalmUs = 300'000'000;
+constexpr Epoch kEpochEstablished = 7;
 
 class World {
  public:
@@ -254,7 +255,12 @@ class World {
     for (auto& [id, site] : sites_) {
       const bool is_due = site.is_up && now_us_ - site.role_since_us >= kRoleTimeoutUs;
       if (!is_due || site.machine->state() == PeerState::kLooking) continue;
-      if (!has_supporters(id, site)) end_role(id);
+      if (!has_supporters(id, site)) {
+        end_role(id);
+      } else if (has_liars_) {
+        // What a forged vote said of the epoch goes when the real one is established.
+        site.machine->on_epoch_established(kEpochEstablished, now());
+      }
     }
   }
 
