@@ -58,6 +58,8 @@ class LeaderBench {
   std::vector<LeaderEffects::Revalidate> revalidations;
 
  private:
+  // Of the applied state: epoch << 32 at least once the leader is established.
+  Zxid state_zxid() const;
   void complete(LeaderEffects& effects);
   void answer_reach(const LeaderEffects::AskReach& asked);
   void answer_history(const LeaderEffects::History& wanted);

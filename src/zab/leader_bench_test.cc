@@ -122,9 +122,13 @@ void LeaderBench::tell(const std::function<void(LeaderEffects&)>& completion) {
   carry_out(effects);
 }
 
+Zxid LeaderBench::state_zxid() const {
+  return established ? std::max(committed, zx(leader->epoch(), 0)) : committed;
+}
+
 void LeaderBench::hold(const LeaderEffects& effects) {
   for (const LearnerKey key : effects.snapshots) {
-    leader->on_snapshot_begun(key, committed, now);
+    leader->on_snapshot_begun(key, state_zxid(), now);
     leader->pump(key, 1u << 20, raw[key], now);
     streaming_.insert(key);
     held_.emplace_back([this, key] {
@@ -162,8 +166,7 @@ void LeaderBench::complete_one() {
 
 void LeaderBench::complete(LeaderEffects& effects) {
   for (const LearnerKey key : effects.snapshots) {
-    const Zxid zxid = established ? std::max(committed, zx(leader->epoch(), 0)) : committed;
-    leader->on_snapshot_begun(key, zxid, now);
+    leader->on_snapshot_begun(key, state_zxid(), now);
     leader->pump(key, 1u << 20, raw[key], now);
     leader->on_snapshot_sent(key, now);
   }
