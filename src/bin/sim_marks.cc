@@ -12,6 +12,7 @@ namespace {
 // What 2,000 seeds with three servers and mixed faults have reached.
 constexpr const char* kSimulated[] = {
     "client.idle_closed",
+    "client.local_reply_kept",
     "client.outstanding_pause",
     "client.session_is_ending",
     "client.zxid_ahead",

@@ -271,8 +271,14 @@ void ClientConnection::answer(QueuedRequest& request, Now now, WriteFrame write_
   write_frame(out, request);
   pop_front(out.size() - before, now);
   while (!queue_.empty() && queue_.front().state == QueuedRequest::State::kAnswered) {
-    stream_->output().append(queue_.front().body);
-    pop_front(queue_.front().body.size(), now);
+    const QueuedRequest& kept = queue_.front();
+    const size_t begun = out.size();
+    if (kept.body.empty()) {
+      write_header_frame(out, kept.xid, core_.zxid(), wire::ErrorCode::kOk);
+    } else {
+      out.append(kept.body);
+    }
+    pop_front(out.size() - begun, now);
   }
   schedule_if_ready();
   check_backlog();
@@ -322,9 +328,17 @@ void ClientConnection::on_reply(const state::Applied& applied, const Reply& repl
   });
 }
 
+// Behind an older write whose reply names a later zxid it must not name an earlier one: a kept one
+// is made when it is sent.
 void ClientConnection::on_local_reply(const LocalReply& reply, Now now) {
   QueuedRequest* request = find_forwarded(reply.xid, reply.type);
   if (request == nullptr) return;
+  if (request != &queue_.front()) {
+    MARK("client.local_reply_kept");
+    request->body.clear();
+    request->state = QueuedRequest::State::kAnswered;
+    return;
+  }
   answer(*request, now, [&](std::string& out, const QueuedRequest& answered) {
     write_header_frame(out, answered.xid, core_.zxid(), wire::ErrorCode::kOk);
   });

@@ -31,7 +31,8 @@ struct RestoreProgress {
 struct QueuedRequest {
   enum class State : uint8_t {
     kForwarded,    // a write at the replica
-    kAnswered,     // its reply came before that of an older request (body: the frame to send)
+    kAnswered,     // its reply came before that of an older request (body: the frame to send;
+                   // empty: a header that is made then)
     kHeldWrite,    // a write behind a read that has not run (rule 1)
     kWaitingRead,  // a read behind a write that has no reply
   };

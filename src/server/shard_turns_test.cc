@@ -155,6 +155,31 @@ TEST_F(ShardTurnsTest, watches_are_restored_in_turns_and_each_path_gets_its_due)
   EXPECT_EQ(next_frame(*client).xid, wire::kXidNotification);
 }
 
+// Found by the simulator (seed 6): a local session is closed without a transaction, so its reply is
+// there before that of the write in front of it.
+TEST_F(ShardTurnsTest, a_local_reply_that_waits_for_an_older_one_names_no_earlier_zxid) {
+  start();
+  auto client = connect_open();
+  client->inbound = create(1, "/a") + frame(2, OpCode::kCloseSession);
+  step();
+  replica.take();
+  ASSERT_EQ(replica.pending.size(), 2u);
+  const ConnectionId connection = std::get<ClientWrite>(replica.pending.back()).origin.connection;
+  replica.pending.pop_back();
+  replica.shard->push(LocalReply{connection, 2, OpCode::kCloseSession});
+  step();
+  EXPECT_FALSE(has_frame(*client));
+  replica.commit();
+  step();
+  const Frame write = next_frame(*client);
+  const Frame close = next_frame(*client);
+  EXPECT_EQ(write.xid, 1);
+  EXPECT_EQ(close.xid, 2);
+  EXPECT_EQ(close.err, 0);
+  EXPECT_GE(close.zxid, write.zxid);
+  EXPECT_TRUE(client->closed_by_server);
+}
+
 TEST_F(ShardTurnsTest, who_goes_while_it_waits_for_its_turn_is_forgotten) {
   start();
   auto greedy = connect_open();

@@ -76,9 +76,10 @@ class PendingChanges {
   void set_acl(std::string_view path, AclPtr acl, const wire::StatPersisted& stat,
                const Found& node);
 
-  // Removes all ephemeral nodes of a session and gives their paths, in an order that follows from
-  // the tree alone. Not to be rolled back. Costs little for each node that the overlay does not
-  // hold: those are not brought into it, the session is remembered as closed.
+  // Removes all ephemeral nodes of a session and gives their paths: first those that the overlay
+  // holds, then the others by their numbers in the tree. Not to be rolled back. Costs little for
+  // each node that the overlay does not hold: those are not brought into it, the session is
+  // remembered as closed.
   std::vector<std::string> close_session(SessionId session);
 
   // The list as a shared one: that of the call before if it is equal, as most lists are.
