@@ -182,7 +182,7 @@ def emptied_member():
             os.remove(s[1].data + '/version-2/' + name)
     shutil.rmtree(s[1].data + '/zooid', True)
     for epoch in ('currentEpoch', 'acceptedEpoch'):
-        open(s[1].data + '/version-2/' + epoch, 'w').write('9')
+        open(s[1].data + '/version-2/' + epoch, 'w').write('2')
     start(s[1], s[2])
     if not never_serves([s[1], s[2]], 3):
         return False, 'served: server 1 is %s' % s[1].mode()
