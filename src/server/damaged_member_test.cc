@@ -107,7 +107,8 @@ TEST_F(DamagedMember, is_no_witness_when_it_was_emptied) {
   write(20);
   stop_all();
   auto& files = server(3).files();
-  for (const std::string& name : files.list(kVersion2).value()) {
+  const std::vector<std::string> names = files.list(kVersion2).value();
+  for (const std::string& name : names) {
     if (name.starts_with("log.") || name.starts_with("snapshot.")) {
       ASSERT_TRUE(files.remove(kVersion2 + "/" + name).has_value());
     }
@@ -144,8 +145,9 @@ TEST_F(DamagedMember, a_deposed_leader_without_transactions_keeps_its_log) {
   ensemble->run_for_ms(8'000);
   ensemble->network().heal_all();
   ensemble->run_for_ms(8'000);
-  EXPECT_EQ(server(3).state(), "not leading 1:15");  // a session and the nodes
-  EXPECT_FALSE(nobody_leads());
+  EXPECT_TRUE(server(3).replica()->core().is_serving());
+  EXPECT_TRUE(server(3).state().starts_with("not leading")) << server(3).state();
+  EXPECT_EQ(nodes(3), 20u);
   EXPECT_EQ(content(3, log), before);
   EXPECT_EQ(mark_count("replica.reload_between_roles"), reloads);
   EXPECT_EQ(mark_count("follower.reload_after_trunc"), cuts);
@@ -157,7 +159,8 @@ TEST_F(DamagedMember, a_snapshot_that_has_no_room_waits_for_room) {
   server(1).stop();
   write(60, 20'000);
   auto& files = server(1).files();
-  for (const std::string& name : files.list(kVersion2).value()) {
+  const std::vector<std::string> names = files.list(kVersion2).value();
+  for (const std::string& name : names) {
     ASSERT_TRUE(files.remove(kVersion2 + "/" + name).has_value());
   }
   files.set_capacity(files.used_bytes() + 100'000);
