@@ -254,6 +254,8 @@ def lead_with_snap(follower, sid, zxid, epoch, done):
     listener.bind(('127.0.0.1', quorum))
     listener.listen(1)
     listener.settimeout(20 * SLOW)
+    while 'This ZooKeeper' not in follower.word('srvr'):      # its ports are open then
+        time.sleep(0.05)
     votes = socket.create_connection(('127.0.0.1', follower.peers[follower.sid][2]))
     votes.sendall(hello(sid, b'127.0.0.1:%d' % follower.peers[sid][2]) + vote(0, sid, zxid, 1000, epoch - 1))
     connection, _ = listener.accept()
