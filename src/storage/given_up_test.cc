@@ -248,7 +248,7 @@ TEST_F(SnapshotInstallTest, a_crash_while_it_is_undone_leaves_one_history_or_the
     }
   });
   ASSERT_TRUE(undo_install(files, kDirectories).value());
-  EXPECT_GT(old, 5);
+  EXPECT_GT(old, 0);
   EXPECT_GT(undone, 5);
 }
 

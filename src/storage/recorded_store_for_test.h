@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "storage/snapshot_worker.h"
+#include "storage/synced_record.h"
 #include "storage/test_store.h"
 
 namespace zooid::storage::test {
@@ -81,6 +82,12 @@ class RecordedStore : public LogCompletions, public SnapshotCompletions {
     run();
   }
   void roll() { log_->submit(RollLog{}); }
+  // The system brings to the disk in its time what is never synced: the note of what was.
+  void write_back() {
+    const auto record =
+        files_.open(synced_record_path(directories_.own()), env::OpenMode::kReadWrite);
+    if (record) EXPECT_TRUE((*record)->sync().has_value());
+  }
   void begin_epoch() {
     ++epoch_;
     log_->submit(WriteEpoch{{1}, EpochFile::kAccepted, epoch_});

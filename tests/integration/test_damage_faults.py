@@ -182,7 +182,7 @@ def emptied_member():
             os.remove(s[1].data + '/version-2/' + name)
     shutil.rmtree(s[1].data + '/zooid', True)
     for epoch in ('currentEpoch', 'acceptedEpoch'):
-        open(s[1].data + '/version-2/' + epoch, 'w').write('9')
+        open(s[1].data + '/version-2/' + epoch, 'w').write('2')
     start(s[1], s[2])
     if not never_serves([s[1], s[2]], 3):
         return False, 'served: server 1 is %s' % s[1].mode()
@@ -254,6 +254,8 @@ def lead_with_snap(follower, sid, zxid, epoch, done):
     listener.bind(('127.0.0.1', quorum))
     listener.listen(1)
     listener.settimeout(20 * SLOW)
+    while 'This ZooKeeper' not in follower.word('srvr'):      # its ports are open then
+        time.sleep(0.05)
     votes = socket.create_connection(('127.0.0.1', follower.peers[follower.sid][2]))
     votes.sendall(hello(sid, b'127.0.0.1:%d' % follower.peers[sid][2]) + vote(0, sid, zxid, 1000, epoch - 1))
     connection, _ = listener.accept()
