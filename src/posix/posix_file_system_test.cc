@@ -40,6 +40,14 @@ TEST_F(PosixFiles, writes_and_reads_at_offsets) {
   EXPECT_EQ(content("f"), "he");
 }
 
+TEST_F(PosixFiles, a_written_range_can_be_brought_to_the_disk) {
+  auto file = files.open(directory / "f", OpenMode::kCreate);
+  ASSERT_TRUE((*file)->write_at(0, std::string(10'000, 'x')));
+  EXPECT_TRUE((*file)->write_back(0, 4'096));
+  EXPECT_TRUE((*file)->write_back(4'096, 100'000));  // also beyond its end
+  EXPECT_EQ(content("f"), std::string(10'000, 'x'));
+}
+
 TEST_F(PosixFiles, modes_create_keep_or_empty) {
   const auto missing = files.open(directory / "f", OpenMode::kRead);
   ASSERT_FALSE(missing);

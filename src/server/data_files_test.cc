@@ -87,6 +87,23 @@ TEST_F(DataFiles, trust_in_a_log_without_a_snapshot_is_needed_for_one_start_only
   }
 }
 
+// 256 nodes a millisecond (of virtual time), and not all at once.
+TEST_F(DataFiles, a_snapshot_leaves_the_loop_and_the_disk_to_others) {
+  begin([](config::ServerConfig& config) { config.snap_count = 3'000; });
+  std::vector<int64_t> at_us;  // begun, named
+  server().files().set_observer([&](const env::MemoryFileSystem::Operation& operation) {
+    using Kind = env::MemoryFileSystem::Operation::Kind;
+    const bool is_begun =
+        operation.kind == Kind::kCreate && operation.path.contains("/tmp.snapshot.");
+    const bool is_named = operation.kind == Kind::kRename && operation.path.contains("/snapshot.");
+    if (is_begun || is_named) at_us.push_back(ensemble->network().now_us());
+  });
+  create(3'010);
+  server().files().set_observer({});
+  ASSERT_GE(at_us.size(), 2u);
+  EXPECT_GE(at_us[1] - at_us[0], 1'500 / 512 * 1'000);  // it is begun behind 1,500 at the soonest
+}
+
 // Rule 30. It has the highest id, so that it would win each election that it takes part in.
 TEST_F(DataFiles, a_server_that_cannot_write_leads_nobody_until_it_can) {
   log::set_sink([](log::Level, std::string_view) {});
