@@ -21,6 +21,7 @@ struct SlowNames : env::Network {
     listened.push_back(at.host);
     return host.listen(at, backlog, std::move(accept));
   }
+  size_t output_bytes() const override { return host.output_bytes(); }
   env::MemoryHost& host;
   Result<std::vector<std::string>> answer = fail(Error::Kind::kTimeout, "still looked up");
   std::vector<std::string> listened;
