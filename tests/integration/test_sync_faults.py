@@ -69,7 +69,7 @@ def created(zxids):
     return ts, [node(b'/n%x' % z, zxid=z) for z in zxids]
 
 
-def same_after_restarts(servers, seconds=60):
+def same_after_restarts(servers, seconds=100):
     """The trees of all, now and after each of them was killed and started: '' if they are equal."""
     for when in ('at once', 'after restarts'):
         for s in servers:
@@ -105,7 +105,7 @@ def surplus(kinds, later_epoch=False, third=False):
     for x in up:
         x.start()
     for x in up:
-        if not x.wait(60):
+        if not x.wait(100):
             return False, 'server %d does not serve: %s' % (x.sid, x.out()[-300:])
     ghosts = [p for p in up[1].tree() if p in ['/n%x' % z for z in more]]
     c = leader(s).client()
@@ -356,4 +356,4 @@ if os.environ.get('ZOOID_TEST_ALL') == '1' or len(sys.argv) > 1:
     CASES += [java_surplus_of_another_epoch_waits, zooid_surplus_under_a_java_leader,
               no_mixture_is_served_under_a_java_leader, acls_change_while_java_sends_its_snapshot]
 
-run_cases(CASES)
+run_cases(CASES, limit=280)
