@@ -43,8 +43,8 @@ TEST(HostilePeers, any_packets_of_a_leader_end_the_attempt_and_never_harm_the_lo
   EXPECT_GT(totals.ended, 10'000u);
   EXPECT_GT(totals.appended, 5'000u);
   for (const char* mark :
-       {"learner.epoch_far_ahead", "learner.trunc_beyond_history", "learner.impossible_snap",
-        "learner.proposal_gap", "learner.proposal_of_later_epoch", "learner.unreadable_transaction",
+       {"learner.trunc_beyond_history", "learner.impossible_snap", "learner.proposal_gap",
+        "learner.proposal_of_later_epoch", "learner.unreadable_transaction",
         "learner.commit_is_not_oldest", "learner.packet_out_of_turn"}) {
     EXPECT_GT(mark_count(mark), 0u) << mark;
   }

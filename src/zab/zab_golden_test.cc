@@ -310,7 +310,8 @@ class LeaderReplay {
         bench_.leader->sync(kKey, none);
         bench_.carry_out(none);
         for (const LearnerKey helper : helpers_) {
-          bench_.packet(helper, testing::packet(PacketType::kPing, Zxid{0}));
+          const Zxid of_ping = std::max(bench_.leader->last_proposed(), Zxid::make(epoch_, 0));
+          bench_.packet(helper, testing::packet(PacketType::kPing, of_ping));
         }
         break;
       case PacketType::kRevalidate: {

@@ -90,6 +90,7 @@ struct LongSynchronisation : ::testing::Test {
     start.membership = testing::membership_of({1, 2, 3});
     start.accepted_epoch = start.current_epoch = 1;
     start.last_logged = zx(1, 5);
+    for (const Zxid zxid : {zx(1, 4), zx(1, 5)}) bench.window.push(zxid, testing::make_txn(zxid));
     bench.start(std::move(start), {});
     bench.connect(1);
     bench.packet(1, testing::follower_info(2, 1));
