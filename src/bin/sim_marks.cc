@@ -183,6 +183,7 @@ constexpr const char* kElsewhere[] = {
     "preparer_over_soft_quota",
     "preparer_txn_too_large",
     "reads.too_many_in_one",
+    "reads.too_much_data_in_one",
     "reads.too_much_in_one",
     "replica.apply_skipped",
     "replica.back_to_own_history",

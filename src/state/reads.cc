@@ -175,6 +175,19 @@ ErrorCode read_multi_reads(const ReadScope& scope, std::string_view body, std::s
     return ErrorCode::kMarshallingError;
   }
   const size_t begin = out.size();
+  // What is refused is not made first: memory that a reply has taken once is slow to come by.
+  size_t data_bytes_all = 0;
+  for (const wire::SubRequest& request : requests) {
+    if (request.type != OpCode::kGetData) continue;
+    const auto& path = std::get<wire::PathWatchRequest>(request.body).path;
+    const Readable found = find_readable(scope, path, wire::kPermRead);
+    if (found.err != ErrorCode::kOk) continue;
+    data_bytes_all += scope.database.tree().data(found.node).value_or(std::string_view{}).size();
+  }
+  if (data_bytes_all > kMultiReadBytesMax) {
+    MARK("reads.too_much_data_in_one");
+    return ErrorCode::kMarshallingError;
+  }
   // ZooKeeper drops the watch bytes of a multiRead: nothing is left behind.
   watched.clear();
   wire::Writer writer(out);
