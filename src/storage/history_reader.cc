@@ -1,5 +1,7 @@
 #include "storage/history_reader.h"
 
+#include <fmt/format.h>
+
 #include <deque>
 #include <map>
 #include <utility>
@@ -51,6 +53,7 @@ struct HistoryReader::Parts {
   void go_on_reading();
   Result<bool> find_start(const ReadHistory& request);
   HistoryRead read_slice(const ReadHistory& request);
+  Error unexpected_end(const LogReader& reader, const ReadHistory& request) const;
 };
 
 HistoryReader::HistoryReader(env::FileSystem& files, Directories directories, LogIndex index,
@@ -130,12 +133,23 @@ Result<bool> HistoryReader::Parts::find_start(const ReadHistory& request) {
   return reader->second.find_start(kStepBytes);
 }
 
+// What is asked for is durable: a log that ends before it is damaged, though the entry there looks
+// like one that is just being written.
+Error HistoryReader::Parts::unexpected_end(const LogReader& reader,
+                                           const ReadHistory& request) const {
+  return {Error::Kind::kCorrupt,
+          fmt::format("{}/{}: offset {}: no entry can be read there, and the log goes on to 0x{:x}",
+                      directories.log_version2(), reader.file_name(), reader.entry_end(),
+                      static_cast<uint64_t>(request.up_to.value))};
+}
+
 HistoryRead HistoryReader::Parts::read_slice(const ReadHistory& request) {
   LogReader& reader = readers.at({request.role, request.learner});
   HistoryRead read{request.role, request.learner};
   for (uint64_t bytes = 0; bytes < request.bytes_max;) {
     auto txn = reader.next();
     if (!txn) read.error = txn.error();
+    if (txn && !*txn) read.error = unexpected_end(reader, request);
     if (!txn || !*txn) break;
     const Zxid zxid = (*txn)->zxid;
     if (zxid <= request.after) continue;
