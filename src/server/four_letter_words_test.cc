@@ -306,8 +306,8 @@ TEST_F(FourLetterWordsTest, watches_are_listed_by_session_and_by_path) {
                     path_watch(3, OpCode::kGetChildren, "/", true);
   settle();
   EXPECT_EQ(ask("wchs"), "1 connections watching 2 paths\nTotal watches:2\n");
-  EXPECT_EQ(ask("wchc"), "0x100000000000001\n\t/n\n\t/m\n\n");
-  EXPECT_EQ(ask("wchp"), "/m\n\t0x100000000000001\n/n\n\t0x100000000000001\n\n");
+  EXPECT_EQ(ask("wchc"), "0x100000000000001\n\t/m\n\t/n\n\n");
+  EXPECT_EQ(ask("wchp"), "/n\n\t0x100000000000001\n/m\n\t0x100000000000001\n\n");
 }
 
 TEST_F(FourLetterWordsTest, envi_has_the_captured_keys) {

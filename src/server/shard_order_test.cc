@@ -62,7 +62,8 @@ class ShardOrderTest : public ShardFixture {
       case 11:
         return frame(xid, OpCode::kSync, wire::body_of([&](auto& out) { out.buffer(path); }));
       case 12:
-        return frame(xid, static_cast<OpCode>(random_.below(120)));
+        // Below auth and sasl, which are answered at once, before what is waited for.
+        return frame(xid, static_cast<OpCode>(random_.below(100)));
       case 13:
         return frame(xid, OpCode::kMulti, std::string("\xff\xff\xff\xff\1\xff\xff\xff\xff", 9));
       default: {

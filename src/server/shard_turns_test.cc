@@ -117,7 +117,7 @@ TEST_F(ShardTurnsTest, reads_that_waited_for_a_write_run_in_turns_and_its_next_w
     answered += take_in_order(*client, answered + 1);
     replica.take();
   }
-  EXPECT_GT(steps, 2);
+  EXPECT_GE(steps, 2);
   settle();
   EXPECT_EQ(next_frame(*client).xid, kReads + 2);
 }
@@ -136,7 +136,9 @@ TEST_F(ShardTurnsTest, watches_are_restored_in_turns_and_each_path_gets_its_due)
   exist.push_back("/there");
   exist.push_back("/last");
   client->inbound = set_watches(-8, {}, exist);
-  step();
+  // It arrives in several reads.
+  const auto is_cut = [&] { return mark_count("client.watches_restored_in_turns") > cut; };
+  for (int steps = 0; steps < 10 && !is_cut(); ++steps) step();
   EXPECT_GT(mark_count("client.watches_restored_in_turns"), cut);
   EXPECT_FALSE(has_frame(*client));
   other->inbound = get(1, "/");

@@ -393,7 +393,7 @@ bool WatchTable::visit_by_watcher(Place& place, size_t watches_max, const Visit&
   const Tables& tables = *tables_;
   for (size_t visited = 0; visited < watches_max; ++place.list, place.watch = kNone) {
     if (place.list >= tables.watchers.size()) return false;
-    ++visited;
+    if (place.watch == kNone) ++visited;  // else it was counted when it was begun
     const Watcher& watcher = tables.watchers[place.list];
     if (watcher.in_data_table == 0 || watcher.delivered_at == kGone) continue;
     uint32_t id = place.watch == kNone ? watcher.first : place.watch;

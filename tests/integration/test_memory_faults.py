@@ -167,8 +167,14 @@ def slow_disk(sid):
     """Three servers; one needs 0.5 s for each sync. The third leads."""
     s = ensemble(3, 'snapCount=1000000')
     s[sid].env['LD_PRELOAD'] = preload(SLOW_SYNC)
+    # The slow disk delays its server's start, and the third is to lead.
+    for x in (s[sid], s[3]):
+        if not x.lives():
+            x.start()
+            time.sleep(3)
     for x in s.values():
-        x.start()
+        if not x.lives():
+            x.start()
     for x in s.values():
         x.must_serve(60)
     if leader(s) is not s[3]:
