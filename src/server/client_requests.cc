@@ -274,7 +274,7 @@ void ClientConnection::answer(QueuedRequest& request, Now now, WriteFrame write_
     const QueuedRequest& kept = queue_.front();
     const size_t begun = out.size();
     if (kept.body.empty()) {
-      write_header_frame(out, kept.xid, core_.zxid(), wire::ErrorCode::kOk);
+      write_header_frame(out, kept.xid, core_.told_zxid(), wire::ErrorCode::kOk);
     } else {
       out.append(kept.body);
     }
@@ -340,7 +340,7 @@ void ClientConnection::on_local_reply(const LocalReply& reply, Now now) {
     return;
   }
   answer(*request, now, [&](std::string& out, const QueuedRequest& answered) {
-    write_header_frame(out, answered.xid, core_.zxid(), wire::ErrorCode::kOk);
+    write_header_frame(out, answered.xid, core_.told_zxid(), wire::ErrorCode::kOk);
   });
 }
 

@@ -160,6 +160,7 @@ void ShardCore::take_messages() {
 // Rule 2: the watch events of the transaction, then the reply if the write was ours.
 void ShardCore::handle(AppliedTxn& message) {
   const state::Applied& applied = *message.applied;
+  told_zxid_ = applied.header.zxid.value;
   const bool watches_last = is_planted(PlantedBug::kWatchAfterData) && !message.replies.empty();
   if (!applied.changes.empty() && !watches.empty() && !watches_last) {
     deliver_changes(*this, applied);
@@ -215,6 +216,7 @@ void ShardCore::handle(CloseConnection& message) {
 void ShardCore::handle(Serving& message) {
   ASSERT(message.database != nullptr);
   database = message.database;
+  told_zxid_ = zxid();
   mode = std::move(message.mode);
   is_read_only = message.read_only;
   connection_throttle.restart(clock.now());

@@ -130,6 +130,9 @@ class ShardCore {
   const size_t& read_bytes_max() const { return read_bytes_max_; }
   size_t outstanding() const { return outstanding_; }
   int64_t zxid() const { return database->last_zxid().value; }
+  // Up to here this shard has told its connections what was applied; inside a batch the database is
+  // ahead of it. Whatever is told in between names no later zxid (rule 2).
+  int64_t told_zxid() const { return told_zxid_; }
   bool is_serving() const { return database != nullptr; }
   // True once a minute for each kind: the caller logs.
   bool may_tell(RareEvent event);
@@ -166,6 +169,7 @@ class ShardCore {
   int64_t trace_mask = 306;  // of gtmk and stmk; without effect
 
  private:
+  int64_t told_zxid_ = 0;
   bool is_large(size_t bytes) const {
     return config.large_request_threshold > 0 &&
            bytes > static_cast<size_t>(config.large_request_threshold);

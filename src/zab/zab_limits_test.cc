@@ -140,9 +140,9 @@ TEST_F(LongSynchronisation, is_waited_for_as_long_as_the_connection_takes_bytes)
 TEST_F(LongSynchronisation, ends_when_the_connection_takes_nothing_for_init_limit) {
   begin_stream();
   bench.leader->on_stream_progress(1, bench.now);
-  bench.pass(19'000);
+  for (int second = 0; second < 19; ++second) bench.pass(1'000);
   EXPECT_TRUE(bench.closed.empty());
-  bench.pass(8'000);
+  for (int second = 0; second < 8; ++second) bench.pass(1'000);
   EXPECT_TRUE(bench.closed[1].contains("took nothing")) << bench.closed[1];
   EXPECT_TRUE(bench.abdicated);
 }
