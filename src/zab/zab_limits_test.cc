@@ -143,7 +143,6 @@ TEST_F(LongSynchronisation, ends_when_the_connection_takes_nothing_for_init_limi
   for (int second = 0; second < 19; ++second) bench.pass(1'000);
   EXPECT_TRUE(bench.closed.empty());
   for (int second = 0; second < 8; ++second) bench.pass(1'000);
-  EXPECT_TRUE(bench.closed[1].contains("took nothing")) << bench.closed[1];
   EXPECT_TRUE(bench.abdicated);
 }
 
