@@ -222,6 +222,7 @@ void Election::Machine::decide(const Vote& vote, bool is_joining, std::string ea
   resend_at = kNever;
   finalize_at = kNever;
   is_epoch_fixed = false;
+  is_established = false;
   is_abandoned = false;
   follows.clear();
   turned_away.clear();
@@ -308,6 +309,7 @@ void Election::on_synchronised(Now now, std::string how) {
 void Election::on_epoch_established(Epoch epoch, Now now) {
   if (machine_->is_looking()) return;  // news of a role that has ended
   machine_->is_epoch_fixed = true;
+  machine_->is_established = true;
   machine_->current.epoch = machine_->current_epoch = epoch;
   machine_->recorder.epoch_established(epoch, now);
 }

@@ -36,6 +36,11 @@ struct Election::Machine {
   bool is_looking() const { return state == wire::PeerState::kLooking; }
   // A role has ended and the next election has not begun.
   bool is_looking_idly() const { return is_looking() && !is_electing; }
+  // From here on time-outs of the role itself are short. A follower that is still being filled waits
+  // up to initLimit for a leader that may be gone, so it goes on watching.
+  bool is_role_certain() const {
+    return state == wire::PeerState::kLeading ? is_epoch_fixed : is_established;
+  }
   wire::Notification notification(wire::PeerState sender_state, const Vote& vote) const;
 
   // ---- messages (election_receive.cc) ----
@@ -88,8 +93,9 @@ struct Election::Machine {
   std::map<ServerId, Vote> latest_looking;
   std::set<ServerId> refused;
 
-  // Between the decision and the fixing of the epoch, for rule 17.
+  // Between the decision and the moment when the role is certain, for rule 17.
   bool is_epoch_fixed = false;
+  bool is_established = false;
   bool is_abandoned = false;
   std::map<ServerId, ServerId> follows;  // voter → whom it said it follows or is
   ServerSet turned_away;                 // voters whose last word was for somebody else

@@ -17,6 +17,11 @@ bool is_known(wire::PeerState state) {
   return state >= wire::PeerState::kLooking && state <= wire::PeerState::kObserving;
 }
 
+// The sender has a leader, or is one.
+bool is_settled(wire::PeerState state) {
+  return state == wire::PeerState::kFollowing || state == wire::PeerState::kLeading;
+}
+
 }  // namespace
 
 Vote vote_of(const wire::Notification& message) {
@@ -148,6 +153,12 @@ void Election::Machine::elect(ServerId from, const wire::Notification& message, 
     // without followers.
     const bool is_of_later_round = message.state == wire::PeerState::kLooking && vote.round > round;
     if (!better_than(vote, proposal) && !is_of_later_round) {
+      // Nobody says twice whom it follows: what Apache drops here is missing in the vote table.
+      if (is_settled(message.state) && committed.is_voter(vote.leader)) {
+        MARK("election.settled_vote_while_finalizing");
+        count_settled_vote(from, message, now, effects);
+        if (!is_electing) return;
+      }
       finalize_at = now.mono_us + ms_to_us(options.finalize_wait_ms);
       end_early_if_all_answered(now, effects);
       return;
@@ -231,12 +242,16 @@ void Election::Machine::watch_for_hopelessness(ServerId from, const wire::Notifi
                                                ElectionEffects& effects) {
   ASSERT(!is_looking());
   refused.erase(from);
-  if (is_epoch_fixed || is_abandoned) return;
+  if (is_role_certain() || is_abandoned) return;
   if (state == wire::PeerState::kLeading) {
     note_allegiance(from, message);
     return give_up_leading_if_hopeless(effects);
   }
   if (from != current.leader || message.state == wire::PeerState::kLeading) return;
+  // It took followers since its vote of this round: such a vote is old and just came late.
+  const bool is_doubtful =
+      message.state != wire::PeerState::kLooking || message.round == current.round;
+  if (is_epoch_fixed && is_doubtful) return;
   std::string reason = "server " + std::to_string(from.value) + " was elected but ";
   if (message.state != wire::PeerState::kLooking) {
     reason += std::string("is ") + wire::peer_state_name(message.state);
@@ -293,7 +308,7 @@ void Election::Machine::give_up_leading_if_hopeless(ElectionEffects& effects) {
 
 void Election::Machine::watch_refusal(ServerId peer, ElectionEffects& effects) {
   ASSERT(!is_looking());
-  if (is_epoch_fixed || is_abandoned) return;
+  if (is_role_certain() || is_abandoned) return;
   refused.insert(peer);
   if (state == wire::PeerState::kLeading) return give_up_leading_if_hopeless(effects);
   if (peer != current.leader) return;
