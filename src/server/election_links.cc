@@ -153,7 +153,20 @@ void ElectionLinks::connect(ServerId id, Peer& peer) {
   if (peer.untried.empty()) return;
   peer.is_refused_so_far = true;
   peer.attempt_round = round_;
+  peer.is_attempt_renewed = false;
   connect_next(id, peer);
+}
+
+// It has said hello, so its host is up. An attempt from before may have been made while it was not,
+// and then the system repeats it a second later only: longer than an election takes.
+void ElectionLinks::call_back(ServerId id, Peer& peer) {
+  if (peer.connecting != nullptr && !peer.is_attempt_renewed) {
+    MARK("election_links.attempt_renewed");
+    end(*peer.connecting);
+  }
+  if (peer.connecting != nullptr) return;
+  connect(id, peer);
+  peer.is_attempt_renewed = true;
 }
 
 void ElectionLinks::connect_next(ServerId id, Peer& peer) {

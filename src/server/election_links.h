@@ -99,8 +99,9 @@ class ElectionLinks {
     std::vector<env::Endpoint> untried;  // further addresses of the running attempt
     bool is_refused_so_far = false;      // by every address tried in the running attempt
     uint64_t attempt_round = 0;
-    std::string slot;  // framed and unsent; empty: nothing waits
-    std::string last;  // framed; the last message given to a connection
+    bool is_attempt_renewed = false;  // once for each attempt that was not asked for by a hello
+    std::string slot;                 // framed and unsent; empty: nothing waits
+    std::string last;                 // framed; the last message given to a connection
     uint64_t last_round = 0;
     uint64_t reopened_round = 0;  // a broken connection is re-opened once in a round
     int64_t reopen_at_us = kNever;
@@ -112,6 +113,7 @@ class ElectionLinks {
   Result<> try_listen(Now now);
   void connect(ServerId id, Peer& peer);
   void connect_next(ServerId id, Peer& peer);
+  void call_back(ServerId id, Peer& peer);
   std::vector<env::Endpoint> configured_addresses_of(ServerId id) const;
   std::vector<env::Endpoint> addresses_of(ServerId id, const Peer& peer) const;
   void flush(Peer& peer);

@@ -103,7 +103,7 @@ void ElectionLinks::meet(Link& link, const wire::Hello& hello) {
   MARK("election_links.called_back");
   end(link);
   if (peer.kept != nullptr) end(*peer.kept);
-  connect(id, peer);
+  call_back(id, peer);
 }
 
 void ElectionLinks::receive(Link& link) {

@@ -248,6 +248,37 @@ TEST_F(ElectionLinksTest, one_attempt_at_a_time) {
   EXPECT_THAT(one->received, ElementsAre(std::pair(2, 2)));
 }
 
+// Both are started by one command, the greater id first: its attempt meets a host without a system.
+TEST_F(ElectionLinksTest, a_hello_renews_the_attempt_that_was_made_before_its_host_was_up) {
+  h1.power_off();
+  auto two = start(h2, kTwo);
+  two->send(kOne, vote(2));
+  run();
+  h1.power_on();
+  auto one = start(h1, kOne);
+  one->send(kTwo, vote(1));
+  network.run_for_ms(20);
+  EXPECT_THAT(one->connected, ElementsAre(2));
+  EXPECT_THAT(one->received, ElementsAre(std::pair(2, 2)));
+  EXPECT_THAT(two->received, ElementsAre(std::pair(1, 1)));
+}
+
+TEST_F(ElectionLinksTest, an_attempt_is_renewed_once) {
+  auto one = start(h1, kOne);
+  auto two = start(h2, kTwo);
+  env::MemoryHost& dead = network.add_host("dead");
+  dead.power_off();
+  network.set_name("h1", dead);
+  two->send(kOne, vote(2));
+  run();
+  const uint64_t before = mark_count("election_links.attempt_renewed");
+  for (int i = 0; i < 5; ++i) {
+    one->send(kTwo, vote(1));
+    run();
+  }
+  EXPECT_EQ(mark_count("election_links.attempt_renewed"), before + 1);
+}
+
 TEST_F(ElectionLinksTest, a_stranger_is_answered_over_its_connection) {
   auto two = start(h2, kTwo);
   two->on_message = [&](ServerId from) { two->links.send(from, vote(2)); };

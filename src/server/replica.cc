@@ -9,6 +9,7 @@
 #include "base/mark.h"
 #include "base/planted_bug.h"
 #include "base/step_part.h"
+#include "storage/synced_record.h"
 #include "zab/attempt_pace.h"
 
 namespace zooid::server {
@@ -17,6 +18,8 @@ namespace {
 constexpr int64_t kHourUs = 3'600'000'000;
 // Where nothing deletes old files, their space is told of so often (rule 34).
 constexpr int64_t kWarnEveryHours = 24;
+// While transactions are logged (storage/synced_record.h).
+constexpr int64_t kSyncRecordEveryUs = 1'000'000;
 
 }  // namespace
 
@@ -124,13 +127,14 @@ void Replica::on_batch(Now now) {
   snapshot_taker_.step(now);
   step_part("replica", "purge and records");
   purge_if_due(now);
+  sync_record_if_due(now);
   write_records();
   expected_wake_us_ = next_deadline();
 }
 
 int64_t Replica::next_deadline() const {
   if (decided_ || core_.end_requested() || next_message_ < messages_.size()) return 0;
-  int64_t deadline = std::min(snapshot_taker_.next_deadline(), purge_at_us_);
+  int64_t deadline = std::min({snapshot_taker_.next_deadline(), purge_at_us_, sync_record_at_us_});
   if (links_ != nullptr) deadline = std::min(deadline, links_->next_deadline());
   if (election_) deadline = std::min(deadline, election_->next_deadline());
   if (const auto* mute = std::get_if<CannotWrite>(&role_)) {
@@ -198,6 +202,7 @@ void Replica::handle(storage::LogCompletion& completion, Now now) {
     begin_role_if_ready(now);
   } else if (auto* synced = std::get_if<storage::LogSynced>(&completion)) {
     core_.last_logged = std::max(core_.last_logged, synced->zxid);
+    if (sync_record_at_us_ == kNever) sync_record_at_us_ = now.mono_us + kSyncRecordEveryUs;
     if (!core_.end_requested()) {
       with_role([&](auto& role) { role.on_log_synced(synced->zxid, now); });
     }
@@ -406,6 +411,15 @@ void Replica::purge_if_due(Now now) {
   purge_at_us_ = now.mono_us + (hours > 0 ? hours : kWarnEveryHours) * kHourUs;
   if (hours > 0) return purge();
   core_.snapshots.submit(storage::WarnOfOldFiles{core_.config.purge_retain_count});
+}
+
+// Without it the record is as old after a loss of power as the system left it, and what turned bad
+// meanwhile cannot be told from a write that was cut short.
+void Replica::sync_record_if_due(Now now) {
+  if (now.mono_us < sync_record_at_us_) return;
+  sync_record_at_us_ = kNever;
+  if (!core_.config.force_sync) return;
+  core_.snapshots.submit(storage::SyncHint{storage::synced_record_path(core_.directories.own())});
 }
 
 void Replica::purge() {

@@ -140,6 +140,7 @@ class Replica : public env::Worker,
   void write_records();
   void notice_pause(Now now);
   void purge_if_due(Now now);
+  void sync_record_if_due(Now now);
 
   ReplicaCore core_;
   ReplicaInbox inbox_;
@@ -165,6 +166,7 @@ class Replica : public env::Worker,
   int64_t detected_us_ = 0;
   int64_t expected_wake_us_ = kNever;
   int64_t purge_at_us_ = kNever;
+  int64_t sync_record_at_us_ = kNever;
   int64_t started_us_ = 0;
   std::optional<std::string> fatal_;
   bool is_giving_up_ = false;

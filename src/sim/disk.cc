@@ -1,6 +1,10 @@
 #include "sim/disk.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
+#include "storage/log_file.h"
+#include "storage/synced_record.h"
 
 namespace zooid::sim {
 
@@ -60,7 +64,16 @@ void Disk::finish_kill() {
   is_dying_ = false;
 }
 
-bool Disk::damage() {
+uint64_t Disk::known_synced(const std::string& log_name) const {
+  const auto after = files_->after_crash(MemoryFileSystem::Survivors::kNone, 1);
+  const auto synced = storage::read_synced_record(*after, "/data/zooid");
+  const auto zxid = storage::parse_log_file_name(log_name);
+  if (!synced || !zxid) return 0;
+  const auto found = synced->find(*zxid);
+  return found == synced->end() ? 0 : found->second;
+}
+
+bool Disk::damage(Damage where) {
   constexpr const char* kDirectory = "/data/version-2";
   const auto names = files_->list(kDirectory);
   if (!names) return false;
@@ -70,15 +83,23 @@ bool Disk::damage() {
     if (has_checksums) paths.push_back(std::string(kDirectory) + "/" + name);
   }
   if (paths.empty()) return false;
+  std::string newest_log;
+  Zxid newest;
+  for (const std::string& name : *names) {
+    const auto first = storage::parse_log_file_name(name);
+    if (!first || (!newest_log.empty() && *first < newest)) continue;
+    const std::string log = std::string(kDirectory) + "/" + name;
+    if (files_->size_of(log) == 0) continue;  // a start passes over it
+    newest = *first;
+    newest_log = log;
+  }
   // The newest log is the one that a start reads in any case.
   std::string path = paths[random_.below(paths.size())];
-  if (random_.one_in(2)) {
-    const auto is_log = [](const std::string& name) { return name.contains("/log."); };
-    for (const std::string& one : paths) {
-      if (is_log(one) && (!is_log(path) || one > path)) path = one;
-    }
+  if (random_.one_in(2) && !newest_log.empty()) path = newest_log;
+  uint64_t size = files_->size_of(path);
+  if (where == Damage::kKnownSynced && path == newest_log) {
+    size = std::min(size, known_synced(path.substr(path.rfind('/') + 1)));
   }
-  const uint64_t size = files_->size_of(path);
   if (size == 0) return false;
   // Most of a log is padding.
   uint64_t offset = 0;
@@ -90,26 +111,26 @@ bool Disk::damage() {
   const auto bit = static_cast<int>(random_.below(8));
   if (!files_->flip_bit(path, offset, bit)) return false;
   was_damaged_ = true;
-  damages_.push_back({path, offset, bit, static_cast<char>(byte ^ (1 << bit))});
+  flips_.push_back({path, offset, bit, static_cast<char>(byte ^ (1 << bit))});
   return true;
 }
 
 bool Disk::is_damaged() {
-  std::erase_if(damages_, [this](const Damage& damage) {
-    return files_->byte_at(damage.path, damage.offset) != damage.is;
+  std::erase_if(flips_, [this](const Flip& flip) {
+    return files_->byte_at(flip.path, flip.offset) != flip.is;
   });
-  return !damages_.empty();
+  return !flips_.empty();
 }
 
 void Disk::repair() {
   if (is_damaged()) {
-    for (const Damage& damage : damages_) files_->flip_bit(damage.path, damage.offset, damage.bit);
+    for (const Flip& flip : flips_) files_->flip_bit(flip.path, flip.offset, flip.bit);
   }
-  damages_.clear();
+  flips_.clear();
 }
 
 std::string Disk::damaged_path() {
-  return is_damaged() ? damages_.back().path : "";
+  return is_damaged() ? flips_.back().path : "";
 }
 
 void Disk::on_operation(const MemoryFileSystem::Operation& operation) {
@@ -147,7 +168,7 @@ void Disk::wipe() {
   former_ = std::exchange(files_, std::make_unique<MemoryFileSystem>(random_.next()));
   former_->set_observer(nullptr);
   former_->set_fault(nullptr);
-  damages_.clear();
+  flips_.clear();
   was_damaged_ = false;
   ++number_;
   attach();

@@ -55,7 +55,13 @@ class Disk {
 
   // Flips a bit of some log or snapshot file, which their checksums must notice; false if there is
   // none. It counts as damage until it is repaired, or the file is gone or has other bytes there.
-  bool damage();
+  enum class Damage {
+    kAnywhere,
+    // Not in those bytes of the newest log of which the disk does not know yet that they were
+    // synced (storage/synced_record.h): nobody can tell damage there from a write cut short.
+    kKnownSynced,
+  };
+  bool damage(Damage where);
   bool is_damaged();
   bool was_damaged() const { return was_damaged_; }  // ever, as long as this disk is the one
   // Puts the bits right again that are still there.
@@ -87,13 +93,16 @@ class Disk {
   bool is_full_ = false;
   Denied denied_ = Denied::kNothing;
   uint64_t failing_one_in_ = 0;
-  struct Damage {
+  struct Flip {
     std::string path;
     uint64_t offset;
     int bit;
     char is;  // the whole byte, as it is now
   };
-  std::vector<Damage> damages_;
+  // How much of a log file would be known to be synced after a loss of power now.
+  uint64_t known_synced(const std::string& log_name) const;
+
+  std::vector<Flip> flips_;
   bool was_damaged_ = false;
   uint64_t number_ = 1;
 };

@@ -250,7 +250,10 @@ void Nemesis::damage_if_safe(SimServer& server) {
   ++figures_.crashes;
   note("takes the power of " + server.name());
   server.crash(Survivors::kNone);
-  if (server.disk().damage()) note("a bit turned over in " + server.disk().damaged_path());
+  // Where damaged disks are judged, too, the damage must be one that can be told.
+  const auto where = cluster_.world().allows(Hardship::kFlips) ? Disk::Damage::kKnownSynced
+                                                               : Disk::Damage::kAnywhere;
+  if (server.disk().damage(where)) note("a bit turned over in " + server.disk().damaged_path());
   restart_later(server);
 }
 

@@ -74,7 +74,7 @@ void Nemesis::damage_anywhere(SimServer& server) {
     server.crash(Survivors::kNone);
     restart_later(server);
   }
-  if (!server.disk().damage()) return;
+  if (!server.disk().damage(Disk::Damage::kKnownSynced)) return;
   suspects_.insert(server.id());
   note("a bit turned over in " + server.disk().damaged_path() + " of " + server.name());
   // Nobody may have read it until then.

@@ -59,6 +59,7 @@ struct SnapshotWorker::Parts {
   void carry_out(SnapshotAbort& request);
   void carry_out(PurgeFiles& request);
   void carry_out(WarnOfOldFiles& request);
+  void carry_out(SyncHint& request);
   void carry_out(ReadState& request);
   void carry_out(Dispose& request) { request.free(); }
   bool is_active(uint64_t id) const { return active && active->id == id; }
@@ -193,6 +194,12 @@ void SnapshotWorker::Parts::carry_out(PurgeFiles& request) {
   } else if (!purged->empty()) {
     log::info("purged {} files, the first of them {}", purged->size(), purged->front());
   }
+}
+
+void SnapshotWorker::Parts::carry_out(SyncHint& request) {
+  if (!files.exists(request.path)) return;
+  auto file = files.open(request.path, env::OpenMode::kReadWrite);
+  if (!file || !(*file)->sync()) MARK("storage.hint_not_synced");
 }
 
 void SnapshotWorker::Parts::carry_out(WarnOfOldFiles& request) {

@@ -53,11 +53,17 @@ struct ReadState {
   Directories directories;
   RecoveryOptions options;
 };
+// A file that may be lost is made durable, off every path that answers a client (rule 15). None of
+// that name, or a disk that fails: no harm.
+struct SyncHint {
+  std::string path;
+};
 struct Dispose {  // runs on the worker's thread: freeing something large
   std::function<void()> free;
 };
-using SnapshotRequest = std::variant<SnapshotBegin, SnapshotChunk, SnapshotEnd, SnapshotPublish,
-                                     SnapshotAbort, PurgeFiles, WarnOfOldFiles, ReadState, Dispose>;
+using SnapshotRequest =
+    std::variant<SnapshotBegin, SnapshotChunk, SnapshotEnd, SnapshotPublish, SnapshotAbort,
+                 PurgeFiles, WarnOfOldFiles, ReadState, SyncHint, Dispose>;
 
 struct SnapshotCompletion {
   enum class What { kDurable, kPublished, kFailed };

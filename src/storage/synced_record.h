@@ -10,9 +10,10 @@
 // The rule that makes it safe: a line names only bytes that were fdatasynced before it was written,
 // and whoever cuts, removes or begins a log file of that name lowers the line durably first. So it
 // never claims too much, whatever a crash leaves of it, and a torn end is never taken for damage.
-// It may claim too little: it is not synced while the server runs (rule 15), and after a loss of
-// power it is as old as the system left it. When only the process is killed it lacks at most the
-// batch that was acknowledged last. Without it (a directory of a Java server, forceSync=no) a bad
+// It may claim too little: the log worker never syncs it (rule 15). While transactions are logged
+// the snapshot worker does so once a second, so after a loss of power it lacks what was acknowledged
+// in about the last second, and when only the process is killed at most the batch that was
+// acknowledged last. Without it (a directory of a Java server, forceSync=no) a bad
 // end is judged as before, by what stands behind it (log_tail.h).
 #pragma once
 
