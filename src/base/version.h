@@ -6,7 +6,10 @@ namespace zooid {
 
 inline constexpr const char* kVersion = "0.1.0";
 inline constexpr const char* kZooKeeperVersion = "3.9.5";
-// In ZooKeeper's style: <version>-<revision>, built on <date>.
-inline constexpr const char* kVersionText = "3.9.5-zooid-0.1.0, built on 2026-07-01 00:00 UTC";
+// The commit it was built from, short; "unknown" outside of a repository. Set by CMake, as is its
+// date: the same source gives the same program.
+extern const char* const kCommit;
+// In ZooKeeper's style: <version>-<revision>, built on <date of the commit>.
+extern const char* const kVersionText;
 
 }  // namespace zooid

@@ -9,10 +9,7 @@
 #include "bin/commands.h"
 #include "bin/loop_terminal.h"
 #include "bin/prompt.h"
-#include "cli/bench.h"
-#include "cli/explain.h"
 #include "cli/shell.h"
-#include "cli/status.h"
 #include "config/java_properties.h"
 
 namespace zooid::bin {
@@ -20,39 +17,16 @@ namespace {
 
 struct Settings {
   std::string server = "localhost:2181";
-  std::string config;
   int timeout_ms = 30'000;
   bool read_only = false;
   bool wait_for_connection = false;
   std::string client_configuration;
   std::vector<std::string> words;
-  std::string directory;
-  size_t count = 1;
-  bool json = false;
-  std::string mix = "get";
-  cli::BenchOptions bench;
 };
 
 int complain(const Error& error) {
   std::fprintf(stderr, "%s\n", error.message.c_str());
   return 2;
-}
-
-int run_status(const Settings& settings) {
-  LoopTerminal loop;
-  cli::StatusReport report;
-  if (!settings.config.empty()) {
-    posix::PosixFileSystem files;
-    const auto config = config::load_config(files, settings.config);
-    if (!config) return complain(config.error());
-    report = cli::status_of_config(loop.terminal(), *config);
-  } else {
-    const auto servers = client::parse_hosts(settings.server, nullptr);
-    if (!servers) return complain(servers.error());
-    report = cli::status_of_servers(loop.terminal(), *servers);
-  }
-  std::fputs(report.text.c_str(), stdout);
-  return report.exit_code;
 }
 
 // Reads lines from a file or a pipe until quit or its end.
@@ -120,73 +94,12 @@ int run_cli(const Settings& settings) {
   return code;
 }
 
-int run_bench(Settings& settings) {
-  LoopTerminal loop;
-  const auto servers = client::parse_hosts(settings.server, nullptr);
-  if (!servers) return complain(servers.error());
-  settings.bench.servers = *servers;
-  if (!cli::parse_mix(settings.mix, settings.bench)) {
-    std::fprintf(stderr,
-                 "--mix '%s' is not understood: expected for example get=90,set=10 "
-                 "(get, set, create, exists, children)\n",
-                 settings.mix.c_str());
-    return 2;
-  }
-  const auto result = cli::run_bench(loop.terminal(), settings.bench);
-  if (!result) return complain(result.error());
-  const std::string text = settings.json ? cli::bench_json(settings.bench, *result)
-                                         : cli::bench_text(settings.bench, *result);
-  std::fputs(text.c_str(), stdout);
-  return result->operations > 0 ? 0 : 1;
-}
-
-int run_explain(const Settings& settings) {
-  posix::PosixFileSystem files;
-  std::string directory = settings.directory;
-  if (files.exists(directory) && !files.list(directory)) {  // a file: a zoo.cfg
-    const auto config = config::load_config(files, directory);
-    if (!config) return complain(config.error());
-    directory = config->data_dir;
-  }
-  const auto text = cli::explain(files, directory, settings.count, settings.json);
-  if (!text) return complain(text.error());
-  std::fputs(text->c_str(), stdout);
-  return 0;
-}
-
-void add_bench(CLI::App& app, std::shared_ptr<Settings> settings, int& exit_code) {
-  CLI::App* bench = app.add_subcommand("bench",
-                                       "Put load on any ZooKeeper server and measure.\n"
-                                       "  zooid bench -s localhost:2181 --mix get=90,set=10 "
-                                       "--connections 64 --depth 8 --seconds 10");
-  bench->add_option("-s,--server", settings->server, "host:port[,host:port...]");
-  bench->add_option("--connections", settings->bench.connections)->check(CLI::Range(1, 50000));
-  bench->add_option("--depth", settings->bench.depth, "requests in flight per connection")
-      ->check(CLI::Range(1, 10000));
-  bench->add_option("--mix", settings->mix, "get, set, create, exists, children with shares");
-  bench->add_option("--size", settings->bench.value_bytes, "bytes of a value");
-  bench->add_option("--nodes", settings->bench.nodes)->check(CLI::Range(1, 1000000));
-  bench->add_option("--seconds", settings->bench.duration_s);
-  bench->add_option("--warm-up", settings->bench.warm_up_s, "seconds");
-  bench->add_option("--rate", settings->bench.rate, "open loop: operations per second, all in all");
-  bench->add_flag("--json", settings->json);
-  bench->callback([settings, &exit_code] { exit_code = run_bench(*settings); });
-}
-
 }  // namespace
 
 void add_client_commands(CLI::App& app, const std::vector<std::string>& cli_command,
                          int& exit_code) {
   const auto settings = std::make_shared<Settings>();
   settings->words = cli_command;
-
-  CLI::App* status = app.add_subcommand(
-      "status",
-      "Ask servers for their role and say how the quorum stands.\n"
-      "  zooid status /etc/zookeeper/conf/zoo.cfg\n  zooid status -s host1:2181,host2:2181");
-  status->add_option("config", settings->config, "a zoo.cfg: all its servers are asked");
-  status->add_option("-s,--server", settings->server, "host:port[,host:port...]");
-  status->callback([settings, &exit_code] { exit_code = run_status(*settings); });
 
   CLI::App* shell = app.add_subcommand(
       "cli",
@@ -207,17 +120,6 @@ void add_client_commands(CLI::App& app, const std::vector<std::string>& cli_comm
       "Behind the options: a command such as ls, get, create, set, delete, stat; help lists them "
       "(zooid cli help).");
   shell->callback([settings, &exit_code] { exit_code = run_cli(*settings); });
-
-  CLI::App* explain = app.add_subcommand(
-      "explain",
-      "Why this server follows whom it follows: the last elections, votes and times.\n"
-      "  zooid explain /etc/zookeeper/conf/zoo.cfg\n  zooid explain /var/lib/zookeeper -n 3");
-  explain->add_option("directory", settings->directory, "dataDir or zoo.cfg")->required();
-  explain->add_option("-n,--count", settings->count, "how many elections");
-  explain->add_flag("--json", settings->json, "one JSON object a line");
-  explain->callback([settings, &exit_code] { exit_code = run_explain(*settings); });
-
-  add_bench(app, settings, exit_code);
 }
 
 }  // namespace zooid::bin

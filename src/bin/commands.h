@@ -11,7 +11,8 @@ class App;
 namespace zooid::bin {
 
 void add_local_commands(CLI::App& app, int& exit_code);  // up, down
-// status, cli, bench, explain. `cli_command`: the words behind `zooid cli` and its options.
+void add_operator_commands(CLI::App& app, int& exit_code);  // status, explain, bench
+// cli. `cli_command`: the words behind `zooid cli` and its options.
 void add_client_commands(CLI::App& app, const std::vector<std::string>& cli_command,
                          int& exit_code);
 void add_crosscheck_command(CLI::App& app, int& exit_code);

@@ -1,183 +1,229 @@
 // `zooid up` and `zooid down`: an ensemble of N servers on loopback, for trying things out.
-//
-// Everything lies below one directory: server<i>/zoo.cfg, data/, server.log, server.pid.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
-#include <deque>
+#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <optional>
 
 #include "bin/commands.h"
+#include "bin/local_servers.h"
 #include "bin/loop_terminal.h"
 #include "cli/explain.h"
-#include "cli/four_letter_client.h"
-#include "config/server_config.h"
+#include "cli/server_status.h"
 
 namespace zooid::bin {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kUsageError = 2;
+constexpr int64_t kUpTimeoutMs = 30'000;
+constexpr int kPortMax = 65'535 - kElectionPortOffset - kLocalServersMax;
+constexpr const char* kDefaultDirectory = ".zooid";
+
 struct Settings {
-  int servers = 3;
-  std::string directory = ".zooid";
-  int port = 2181;
+  LocalShape shape;
+  bool has_servers = false;  // said on the command line, as has_port
+  bool has_port = false;
+  std::string directory = kDefaultDirectory;
   bool wipe = false;
 };
 
-constexpr int64_t kUpTimeoutMs = 15'000;
+int complain(int code, const std::string& message) {
+  std::fprintf(stderr, "%s\n", message.c_str());
+  return code;
+}
 
-struct LocalServer {
-  int id;
-  fs::path directory;
-  uint16_t client_port;
-  std::string config() const { return (directory / "zoo.cfg").string(); }
-  std::string data() const { return (directory / "data").string(); }
-  std::string log() const { return (directory / "server.log").string(); }
-  std::string pid_file() const { return (directory / "server.pid").string(); }
+// Where the user stands: `./dev up` runs this from another directory and says so.
+fs::path user_directory() {
+  const char* told = std::getenv("ZOOID_CALLED_FROM");
+  return told != nullptr ? fs::path(told) : fs::current_path();
+}
+
+// This program as the user can type it: by its name if that leads here, else by a path.
+std::string program_as_typed() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path == nullptr ? "" : path;
+  while (!rest.empty()) {
+    const size_t colon = rest.find(':');
+    const fs::path candidate = fs::path(rest.substr(0, colon)) / "zooid";
+    rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
+    if (access(candidate.c_str(), X_OK) != 0) continue;
+    if (fs::equivalent(candidate, self, error)) return "zooid";
+    break;  // another one of that name
+  }
+  const fs::path relative = self.lexically_relative(user_directory());
+  const std::string text = relative.string();
+  if (text.empty() || text.starts_with("..")) return self.string();
+  return text.find('/') == std::string::npos ? "./" + text : text;
+}
+
+std::string directory_option(const Settings& settings) {
+  const fs::path directory = fs::absolute(settings.directory).lexically_normal();
+  if (directory == (user_directory() / kDefaultDirectory).lexically_normal()) return "";
+  return " --dir " + directory.string();
+}
+
+// The shape to use: what is remembered, unless the command line contradicts it.
+Result<LocalShape> shape_for(const Settings& settings) {
+  if (settings.wipe) return settings.shape;
+  TRY_VALUE(remembered, remembered_shape(settings.directory));
+  if (!remembered) return settings.shape;
+  const bool contradicts =
+      (settings.has_servers && settings.shape.servers != remembered->servers) ||
+      (settings.has_port && settings.shape.port != remembered->port);
+  if (contradicts) {
+    return fail(fmt::format(
+        "{} holds an ensemble of {} with ports from {}. Without -n and --port it is started as it "
+        "is; --wipe deletes it; --dir takes another directory.",
+        settings.directory, remembered->servers, remembered->port));
+  }
+  return *remembered;
+}
+
+// Fails if somebody else has a port that is needed.
+Result<> check_ports(LoopTerminal& loop, const std::vector<LocalServer>& servers) {
+  for (const LocalServer& server : servers) {
+    if (server.running_pid()) continue;
+    const std::string taken = server.taken_port();
+    if (taken.empty()) continue;
+    std::string who = "another program";
+    const auto answers = cli::ask_servers(loop.terminal(), {{"127.0.0.1", server.client_port()}});
+    const cli::ServerStatus& status = answers.front();
+    if (cli::serves_in_ensemble(status.state) || status.state == cli::ServerState::kStandalone ||
+        cli::waits_for_quorum(status.state)) {
+      who = fmt::format("a ZooKeeper server ({}{}{})", cli::state_word(status.state),
+                        status.version.empty() ? "" : ", version ", status.version);
+    }
+    return fail(
+        fmt::format("port {} is taken by {} that was not started here. Nothing was started; take "
+                    "other ports, for example: {} up --port 12181",
+                    taken, who, program_as_typed()));
+  }
+  return {};
+}
+
+struct Outcome {
+  std::vector<cli::ServerStatus> answers;
+  std::vector<bool> ended;  // the process has
+  bool is_up(size_t server, size_t count) const {
+    const cli::ServerState state = answers[server].state;
+    // On its port, but by itself: not the member that was started.
+    if (state == cli::ServerState::kStandalone) return !ended[server] && count == 1;
+    return !ended[server] && cli::serves_in_ensemble(state);
+  }
+  bool all_up() const {
+    for (size_t i = 0; i < answers.size(); ++i) {
+      if (!is_up(i, answers.size())) return false;
+    }
+    return true;
+  }
 };
 
-std::vector<LocalServer> layout(const Settings& settings) {
-  std::vector<LocalServer> servers;
-  for (int i = 1; i <= settings.servers; ++i) {
-    servers.push_back({i, fs::absolute(settings.directory) / ("server" + std::to_string(i)),
-                       static_cast<uint16_t>(settings.port + i - 1)});
-  }
-  return servers;
-}
-
-void write_config(const Settings& settings, const LocalServer& server) {
-  fs::create_directories(server.data());
-  std::ofstream config(server.config());
-  config << "tickTime=2000\ninitLimit=10\nsyncLimit=5\n"
-         << "dataDir=" << server.data() << "\nclientPort=" << server.client_port
-         << "\nclientPortAddress=127.0.0.1\n4lw.commands.whitelist=*\n";
-  for (int i = 1; i <= settings.servers; ++i) {
-    config << fmt::format("server.{}=127.0.0.1:{}:{};127.0.0.1:{}\n", i,
-                          settings.port + 707 + i - 1, settings.port + 1707 + i - 1,
-                          settings.port + i - 1);
-  }
-  std::ofstream(fs::path(server.data()) / "myid") << server.id << "\n";
-}
-
-std::optional<pid_t> running_pid(const LocalServer& server) {
-  std::ifstream file(server.pid_file());
-  pid_t pid = 0;
-  if (!(file >> pid) || pid <= 0 || kill(pid, 0) != 0) return std::nullopt;
-  // The number may have gone to another program since.
-  std::ifstream command(fmt::format("/proc/{}/cmdline", pid));
-  std::string words((std::istreambuf_iterator<char>(command)), std::istreambuf_iterator<char>());
-  if (words.find(server.config()) == std::string::npos) return std::nullopt;
-  return pid;
-}
-
-bool start(const LocalServer& server) {
-  const std::string self = fs::read_symlink("/proc/self/exe").string();
-  const pid_t pid = fork();
-  if (pid < 0) return false;
-  if (pid == 0) {
-    setsid();
-    const int log = open(server.log().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    dup2(null, STDIN_FILENO);
-    dup2(log, STDOUT_FILENO);
-    dup2(log, STDERR_FILENO);
-    execl(self.c_str(), self.c_str(), "server", server.config().c_str(), nullptr);
-    _exit(127);
-  }
-  std::ofstream(server.pid_file()) << pid << "\n";
-  return true;
-}
-
-std::string last_lines(const std::string& path, size_t count) {
-  std::ifstream file(path);
-  std::deque<std::string> lines;
-  for (std::string line; std::getline(file, line);) {
-    lines.push_back(line);
-    if (lines.size() > count) lines.pop_front();
-  }
-  return fmt::format("{}", fmt::join(lines, "\n"));
-}
-
-int up(const Settings& settings) {
-  const std::vector<LocalServer> servers = layout(settings);
-  if (settings.wipe) fs::remove_all(settings.directory);
+// Until all serve, one has ended, or it took too long.
+Outcome wait_until_up(LoopTerminal& loop, const std::vector<LocalServer>& servers) {
+  std::vector<env::Endpoint> endpoints;
   for (const LocalServer& server : servers) {
-    if (const auto pid = running_pid(server)) {
-      fmt::print("server {} runs already (pid {})\n", server.id, *pid);
-      continue;
+    endpoints.push_back({"127.0.0.1", server.client_port()});
+  }
+  const int64_t end_us = loop.terminal().clock.now().mono_us + ms_to_us(kUpTimeoutMs);
+  Outcome outcome;
+  for (;;) {
+    loop.terminal().run_until([] { return false; }, 20);
+    outcome.answers = cli::ask_servers(loop.terminal(), endpoints);
+    outcome.ended.clear();
+    for (const LocalServer& server : servers) {
+      outcome.ended.push_back(!server.running_pid().has_value());
     }
-    write_config(settings, server);
-    if (!start(server)) {
-      fmt::print(stderr, "cannot start server {}\n", server.id);
-      return 1;
+    const bool has_ended = std::ranges::find(outcome.ended, true) != outcome.ended.end();
+    if (outcome.all_up() || has_ended) return outcome;
+    if (loop.terminal().clock.now().mono_us >= end_us) return outcome;
+  }
+}
+
+std::string row_text(const LocalServer& server, const Outcome& outcome, size_t count) {
+  const auto index = static_cast<size_t>(server.id() - 1);
+  const cli::ServerStatus& status = outcome.answers[index];
+  if (outcome.is_up(index, count)) return cli::state_word(status.state);
+  if (outcome.ended[index]) return "has ended: " + server.last_error();
+  return fmt::format("does not serve ({}); its log: {}", cli::state_word(status.state),
+                     server.log());
+}
+
+int up(Settings settings) {
+  const auto shape = shape_for(settings);
+  if (!shape) return complain(kUsageError, shape.error().message);
+  settings.shape = *shape;
+  std::vector<LocalServer> servers = local_servers(settings.directory, settings.shape);
+  if (settings.wipe) {
+    const LocalShape all{kLocalServersMax, settings.shape.port};
+    if (!stop_servers(local_servers(settings.directory, all)).second.empty()) {
+      return complain(1, "a server there does not stop: nothing was deleted");
     }
+    wipe_servers(settings.directory);
   }
   LoopTerminal loop;
-  std::vector<env::Endpoint> endpoints;
-  for (const LocalServer& server : servers) endpoints.push_back({"127.0.0.1", server.client_port});
-  const int64_t end_us = loop.terminal().clock.now().mono_us + ms_to_us(kUpTimeoutMs);
-  std::vector<cli::WordAnswer> answers;
-  size_t serving = 0;
-  do {
-    loop.terminal().run_until([] { return false; }, 20);
-    answers = cli::ask_word(loop.terminal(), endpoints, "srvr", 1000);
-    serving = 0;
-    for (const auto& answer : answers) serving += !cli::line_value(answer.text, "Mode").empty();
-  } while (serving < servers.size() && loop.terminal().clock.now().mono_us < end_us);
-
-  int leader = 0;
-  for (size_t i = 0; i < servers.size(); ++i) {
-    const std::string mode = cli::line_value(answers[i].text, "Mode");
-    if (mode == "leader") leader = servers[i].id;
-    fmt::print("server {}  127.0.0.1:{}  {}\n", servers[i].id, servers[i].client_port,
-               mode.empty()
-                   ? "does not serve; its log ends with:\n" + last_lines(servers[i].log(), 5)
-                   : mode);
+  if (const auto checked = check_ports(loop, servers); !checked) {
+    return complain(1, checked.error().message);
   }
-  if (serving < servers.size()) return 1;
-  if (leader != 0) {
-    const auto why = cli::explain(loop.terminal().files,
-                                  servers[static_cast<size_t>(leader) - 1].data(), 1, false);
+  for (LocalServer& server : servers) {
+    if (const auto pid = server.running_pid()) {
+      fmt::print("server {} runs already (pid {})\n", server.id(), *pid);
+      continue;
+    }
+    server.prepare();
+    if (const auto started = server.start(); !started) {
+      return complain(1, fmt::format("server {}: {}", server.id(), started.error().message));
+    }
+  }
+  std::fflush(stdout);
+  const Outcome outcome = wait_until_up(loop, servers);
+  std::string addresses;
+  const LocalServer* leader = nullptr;
+  for (const LocalServer& server : servers) {
+    const std::string address = fmt::format("127.0.0.1:{}", server.client_port());
+    addresses += (addresses.empty() ? "" : ",") + address;
+    if (outcome.answers[static_cast<size_t>(server.id() - 1)].state == cli::ServerState::kLeader) {
+      leader = &server;
+    }
+    fmt::print("server {}  {}  {}\n", server.id(), address,
+               row_text(server, outcome, servers.size()));
+  }
+  const std::string program = program_as_typed();
+  if (!outcome.all_up()) {
+    fmt::print("not all are up; stop: {} down{}\n", program, directory_option(settings));
+    return 1;
+  }
+  if (leader != nullptr) {
+    const int64_t now_ms = loop.terminal().clock.now().wall_ms;
+    const auto why = cli::explain(loop.terminal().files, leader->data(), {1, false, now_ms});
     if (why) fmt::print("\n{}", *why);
   }
-  fmt::print("\nconnect: zooid cli -server {}\n", fmt::join(
-                                                      [&] {
-                                                        std::vector<std::string> all;
-                                                        for (const auto& endpoint : endpoints)
-                                                          all.push_back(endpoint.text());
-                                                        return all;
-                                                      }(),
-                                                      ","));
-  fmt::print("data and logs: {}\nstop: zooid down --dir {}\n",
-             fs::absolute(settings.directory).string(), settings.directory);
+  fmt::print("\nconnect: {} cli -server {}\n", program, addresses);
+  fmt::print("data and logs: {}\nstop: {} down{}\n",
+             fs::absolute(settings.directory).lexically_normal().string(), program,
+             directory_option(settings));
   return 0;
 }
 
 int down(const Settings& settings) {
-  int stopped = 0;
-  std::error_code missing;
-  for (const auto& entry : fs::directory_iterator(settings.directory, missing)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with("server")) continue;
-    const LocalServer server{std::atoi(name.c_str() + 6), fs::absolute(entry.path()), 0};
-    const auto pid = running_pid(server);
-    if (!pid) continue;
-    kill(*pid, SIGTERM);
-    for (int i = 0; i < 300 && kill(*pid, 0) == 0; ++i) usleep(10'000);
-    fs::remove(server.pid_file());
-    fmt::print("server {} stopped\n", server.id);
-    ++stopped;
+  std::error_code error;
+  if (!fs::is_directory(settings.directory, error)) {
+    return complain(kUsageError, settings.directory + ": there is no such directory");
   }
-  if (stopped == 0) fmt::print("nothing runs below {}\n", settings.directory);
+  const LocalShape all{kLocalServersMax, settings.shape.port};
+  const auto [stopped, left] = stop_servers(local_servers(settings.directory, all));
+  for (const int id : stopped) fmt::print("server {} stopped\n", id);
+  if (!left.empty()) {
+    return complain(1, fmt::format("still running: server {}", fmt::join(left, ", ")));
+  }
+  if (stopped.empty()) fmt::print("nothing runs below {}\n", settings.directory);
   return 0;
 }
 
@@ -190,15 +236,33 @@ void add_local_commands(CLI::App& app, int& exit_code) {
       "Start a local ensemble and tell who leads and why.\n"
       "  zooid up            (three servers, ports from 2181, data in ./.zooid)\n"
       "  zooid up -n 5 --port 3181 --dir /tmp/five");
-  up_command->add_option("-n,--servers", settings->servers)->check(CLI::Range(1, 21));
-  up_command->add_option("--dir", settings->directory, "where configuration, data and logs go");
-  up_command->add_option("--port", settings->port, "client port of the first server");
-  up_command->add_flag("--wipe", settings->wipe, "delete what is there first");
-  up_command->callback([settings, &exit_code] { exit_code = up(*settings); });
+  CLI::Option* servers =
+      up_command->add_option("-n,--servers", settings->shape.servers, "how many servers")
+          ->capture_default_str()
+          ->check(CLI::Range(1, kLocalServersMax));
+  up_command->add_option("--dir", settings->directory, "where configuration, data and logs go")
+      ->capture_default_str();
+  CLI::Option* port =
+      up_command
+          ->add_option("--port", settings->shape.port,
+                       "client port of the first server; quorum and election ports lie 707 and "
+                       "1707 behind")
+          ->capture_default_str()
+          ->check(CLI::Range(1, kPortMax));
+  up_command->add_flag("--wipe", settings->wipe, "stop and delete what is there first");
+  up_command->footer(
+      "The directory remembers how many servers and which ports: later, -n and --port may be left "
+      "out.\nExit code: 0 all serve; 1 one does not, or a port is taken; 2 wrong usage.");
+  up_command->callback([settings, servers, port, &exit_code] {
+    settings->has_servers = servers->count() > 0;
+    settings->has_port = port->count() > 0;
+    exit_code = up(*settings);
+  });
 
   CLI::App* down_command = app.add_subcommand(
       "down", "Stop a local ensemble.\n  zooid down\n  zooid down --dir /tmp/five");
-  down_command->add_option("--dir", settings->directory);
+  down_command->add_option("--dir", settings->directory, "the directory that `up` was given")
+      ->capture_default_str();
   down_command->callback([settings, &exit_code] { exit_code = down(*settings); });
 }
 

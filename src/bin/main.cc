@@ -68,7 +68,8 @@ int run_app(CLI::App& app, int argc, char** argv, int& exit_code) {
 int main(int argc, char** argv) {
   using namespace zooid::bin;
   CLI::App app{"Zooid: ZooKeeper's protocols, files and configuration, in C++"};
-  app.set_version_flag("--version", std::string("zooid ") + zooid::kVersion + " (as ZooKeeper " +
+  app.set_version_flag("--version", std::string("zooid ") + zooid::kVersion + ", commit " +
+                                        zooid::kCommit + " (as ZooKeeper " +
                                         zooid::kZooKeeperVersion + ")");
   app.require_subcommand(1);
   int exit_code = 0;
@@ -84,6 +85,7 @@ int main(int argc, char** argv) {
   server->callback([&] { exit_code = run_server(server_arguments); });
 
   add_local_commands(app, exit_code);
+  add_operator_commands(app, exit_code);
   add_sim_command(app, exit_code);
   std::vector<std::string> cli_command;
   std::vector<char*> words = split_cli_command(argc, argv, cli_command);

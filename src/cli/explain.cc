@@ -2,9 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <deque>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "zab/election_journal.h"
+#include "zab/looking_report.h"
 
 namespace zooid::cli {
 namespace {
@@ -42,7 +45,7 @@ Json duration_json(int64_t us) {
   return us < 0 ? Json(nullptr) : Json(us);
 }
 
-std::string record_json(const zab::ElectionRecord& record) {
+Json record_json(const zab::ElectionRecord& record) {
   Json events = Json::array();
   for (const zab::ElectionEvent& event : record.events) {
     Json one = {
@@ -76,30 +79,85 @@ std::string record_json(const zab::ElectionRecord& record) {
                  {"first_commit", duration_json(record.first_commit_us)}}},
                {"events", std::move(events)},
                {"dropped_events", record.dropped_events}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json;
+}
+
+Json looking_json(const zab::LookingReport& report) {
+  Json json = record_json(report.record);
+  Json voters = Json::array();
+  for (const zab::LookingReport::Voter& voter : report.voters) {
+    voters.push_back(
+        {{"id", voter.id.value},
+         {"state", zab::voter_word(voter)},
+         {"heard_ms", voter.heard_wall_ms == 0 ? Json(nullptr) : Json(voter.heard_wall_ms)}});
+  }
+  const size_t heard = report.heard_count();
+  json["looking"] = {{"as_of_ms", report.written_wall_ms},
+                     {"voters", report.voter_count()},
+                     {"quorum", report.quorum()},
+                     {"heard", heard},
+                     {"more_needed", heard < report.quorum() ? report.quorum() - heard : 0},
+                     {"others", std::move(voters)}};
+  return json;
+}
+
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// What is kept of an election that runs; nullopt: none does, or it is decided since.
+std::optional<zab::LookingReport> read_looking(env::FileSystem& files,
+                                               const std::string& data_directory,
+                                               const std::deque<zab::ElectionRecord>& records) {
+  const std::string path = zab::looking_path(data_directory);
+  if (!files.exists(path)) return std::nullopt;
+  const auto content = env::read_file(files, path);
+  if (!content) return std::nullopt;  // removed just now
+  auto report = zab::parse_looking(*content);
+  if (!report) return std::nullopt;
+  if (!records.empty() && records.back().started_wall_ms >= report->record.started_wall_ms) {
+    return std::nullopt;
+  }
+  return std::move(*report);
+}
+
+Result<std::deque<zab::ElectionRecord>> read_records(env::FileSystem& files,
+                                                     const std::string& path) {
+  if (!files.exists(path)) return std::deque<zab::ElectionRecord>{};
+  TRY_VALUE(content, env::read_file(files, path));
+  return zab::parse_journal(content);
 }
 
 }  // namespace
 
-Result<std::string> explain(env::FileSystem& files, const std::string& data_directory, size_t count,
-                            bool json) {
+Result<std::string> explain(env::FileSystem& files, const std::string& data_directory,
+                            const ExplainOptions& options) {
   const std::string path = zab::election_journal_path(data_directory);
-  if (!files.exists(path)) {
+  TRY_VALUE(records, read_records(files, path));
+  const auto looking = read_looking(files, data_directory, records);
+  if (records.empty() && !looking) {
     return fail(Error::Kind::kNotFound,
-                path + ": no elections are recorded here (a standalone server, or not Zooid's)");
+                path +
+                    ": no elections are recorded here (a server that was not started yet, a "
+                    "stand-alone one, or not Zooid's)");
   }
-  TRY_VALUE(content, env::read_file(files, path));
-  TRY_VALUE(records, zab::parse_journal(content));
+  const size_t finished = options.count - (looking ? 1 : 0);
+  const size_t first = records.size() > finished ? records.size() - finished : 0;
   std::string text;
-  const size_t first = records.size() > count ? records.size() - count : 0;
-  for (size_t i = first; i < records.size(); ++i) {
-    if (json) {
-      text += record_json(records[i]) + "\n";
-      continue;
+  const auto add = [&](const Json& json, const auto& describe) {
+    if (options.json) {
+      text += line_of(json);
+      return;
     }
-    if (i > first) text += "\n";
-    text += zab::describe(records[i]);
+    if (!text.empty()) text += "\n";
+    text += describe();
     if (!text.ends_with('\n')) text += '\n';
+  };
+  for (size_t i = first; i < records.size(); ++i) {
+    add(record_json(records[i]), [&] { return zab::describe(records[i]); });
+  }
+  if (looking) {
+    add(looking_json(*looking), [&] { return zab::describe(*looking, options.now_wall_ms); });
   }
   return text;
 }

@@ -1,4 +1,5 @@
-// `zooid explain`: prints the records of a server's last elections from its data directory.
+// `zooid explain`: prints the records of a server's last elections from its data directory, and
+// what the server knows of the one that is under way.
 #pragma once
 
 #include <string>
@@ -8,9 +9,14 @@
 
 namespace zooid::cli {
 
-// The newest `count` records, oldest first, as readable blocks; json: one object a
-// line.
-Result<std::string> explain(env::FileSystem& files, const std::string& data_directory, size_t count,
-                            bool json);
+struct ExplainOptions {
+  size_t count = 1;         // elections, the newest last
+  bool json = false;        // one object a line, else readable blocks
+  int64_t now_wall_ms = 0;  // to tell how long ago something was
+};
+
+// kNotFound if no election was ever recorded there.
+Result<std::string> explain(env::FileSystem& files, const std::string& data_directory,
+                            const ExplainOptions& options);
 
 }  // namespace zooid::cli

@@ -1,5 +1,7 @@
 #include "cli/four_letter_client.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -16,12 +18,14 @@ class Asker : public env::StreamHandler {
 
   void on_connected() override {
     answer_.reached = true;
+    answer_.peer = stream_->peer();
     stream_->output().append(word_);
   }
   void on_bytes(std::string_view bytes) override { answer_.text.append(bytes); }
   void on_closed(const Error& reason) override {
     done_ = true;
-    answer_.error = reason.message;
+    answer_.ended = answer_.reached;
+    answer_.failure = reason;
   }
 
  private:
@@ -33,23 +37,32 @@ class Asker : public env::StreamHandler {
 
 }  // namespace
 
-std::vector<WordAnswer> ask_word(Terminal& terminal, const std::vector<env::Endpoint>& servers,
-                                 std::string_view word, int64_t timeout_ms) {
-  std::vector<WordAnswer> answers(servers.size());
+std::vector<WordAnswer> ask_words(Terminal& terminal, const std::vector<WordQuestion>& questions,
+                                  int64_t timeout_ms) {
+  std::vector<WordAnswer> answers(questions.size());
   std::vector<std::unique_ptr<Asker>> askers;
-  for (size_t i = 0; i < servers.size(); ++i) {
-    answers[i].server = servers[i];
-    askers.push_back(std::make_unique<Asker>(terminal.network, answers[i], word, timeout_ms));
+  for (size_t i = 0; i < questions.size(); ++i) {
+    answers[i].server = questions[i].server;
+    askers.push_back(
+        std::make_unique<Asker>(terminal.network, answers[i], questions[i].word, timeout_ms));
   }
   terminal.run_until(
       [&] {
         return std::all_of(askers.begin(), askers.end(), [](const auto& a) { return a->done(); });
       },
       timeout_ms);
-  for (size_t i = 0; i < servers.size(); ++i) {
-    if (!askers[i]->done()) answers[i].error = "no answer in time";
+  for (size_t i = 0; i < questions.size(); ++i) {
+    if (askers[i]->done()) continue;
+    answers[i].failure = {Error::Kind::kTimeout, fmt::format("no answer within {} ms", timeout_ms)};
   }
   return answers;
+}
+
+std::vector<WordAnswer> ask_word(Terminal& terminal, const std::vector<env::Endpoint>& servers,
+                                 std::string_view word, int64_t timeout_ms) {
+  std::vector<WordQuestion> questions;
+  for (const env::Endpoint& server : servers) questions.push_back({server, std::string(word)});
+  return ask_words(terminal, questions, timeout_ms);
 }
 
 std::string line_value(std::string_view text, std::string_view label) {

@@ -3,84 +3,180 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
-#include "cli/four_letter_client.h"
+#include "base/assert.h"
 
 namespace zooid::cli {
 namespace {
 
-constexpr std::string_view kNotServing = "is not currently serving requests";
-
-std::string mode_words(const WordAnswer& answer) {
-  if (!answer.reached) return "not reachable (" + answer.error + ")";
-  const std::string mode = line_value(answer.text, "Mode");
-  if (!mode.empty()) return "Mode: " + mode + ", zxid " + line_value(answer.text, "Zxid");
-  if (answer.text.find(kNotServing) != std::string::npos) {
-    // Zooid adds a second line with the reason; Java ZooKeeper has none.
-    std::string reason = line_value(answer.text, "Trouble");
-    if (reason.empty()) reason = "no quorum, looking for a leader";
-    return "not serving: " + reason;
-  }
-  return answer.text.empty() ? "closed the connection without an answer" : answer.text;
+bool was_reached(const StatusRow& row) {
+  return row.status.peer.port != 0;
 }
 
-bool serves(const WordAnswer& answer) {
-  return !line_value(answer.text, "Mode").empty();
+bool serves_alone_or_not(ServerState state) {
+  return serves_in_ensemble(state) || state == ServerState::kStandalone;
 }
 
-std::string quorum_words(size_t up, size_t voters) {
-  const size_t needed = voters / 2 + 1;
-  if (up < needed) {
-    return fmt::format("{} of {} up: no quorum, {} more needed\n", up, voters, needed - up);
+std::string row_name(const StatusRow& row) {
+  return row.target.id ? fmt::format("server.{}", row.target.id->value) : row.target.address.text();
+}
+
+// Which of several rows that one server answered is that server's: who says so itself before what
+// the file knows before what is assumed.
+auto claim(const StatusRow& row) {
+  const bool says_so = row.target.id && row.status.answered_as == row.target.id;
+  return std::tuple(says_so, row.target.is_self, !row.target.is_port_assumed);
+}
+
+// Another one than was meant answered, where servers tell their ids.
+void mark_strangers(StatusView& view) {
+  for (StatusRow& row : view.rows) {
+    ServerStatus& status = row.status;
+    if (!row.target.id || !status.answered_as || status.answered_as == row.target.id) continue;
+    if (status.state == ServerState::kStandalone) continue;
+    status.detail = fmt::format("server.{} answers there", status.answered_as->value);
+    status.state = ServerState::kOtherServer;
   }
-  return fmt::format("{} of {} up, can lose {} more\n", up, voters, up - needed);
+}
+
+bool is_same_server(const StatusRow& a, const StatusRow& b) {
+  if (!was_reached(a) || !was_reached(b)) return false;
+  if (a.status.peer == b.status.peer) return true;
+  if (!serves_in_ensemble(a.status.state) || !serves_in_ensemble(b.status.state)) return false;
+  if (a.status.answered_as && a.status.answered_as == b.status.answered_as) return true;
+  // An epoch has one leader.
+  return a.status.state == ServerState::kLeader && b.status.state == ServerState::kLeader &&
+         a.status.epoch() == b.status.epoch();
+}
+
+// One server counts once, whatever number of names and addresses lead to it.
+void mark_repetitions(StatusView& view) {
+  for (size_t i = 0; i < view.rows.size(); ++i) {
+    for (size_t k = i + 1; k < view.rows.size(); ++k) {
+      if (view.rows[i].status.state == ServerState::kOtherServer) break;
+      if (view.rows[k].status.state == ServerState::kOtherServer) continue;
+      if (!is_same_server(view.rows[i], view.rows[k])) continue;
+      const bool first_is = claim(view.rows[i]) >= claim(view.rows[k]);
+      const StatusRow& real = view.rows[first_is ? i : k];
+      StatusRow& other = view.rows[first_is ? k : i];
+      other.status.state = ServerState::kOtherServer;
+      other.status.detail = fmt::format("{} answers there, too", row_name(real));
+    }
+  }
+}
+
+void find_leader(StatusView& view) {
+  for (size_t i = 0; i < view.rows.size(); ++i) {
+    if (view.rows[i].status.state != ServerState::kLeader) continue;
+    if (!view.leader) {
+      view.leader = i;
+      continue;
+    }
+    StatusRow* old = &view.rows[i];
+    if (view.rows[*view.leader].status.epoch() < old->status.epoch()) {
+      old = &view.rows[*view.leader];
+      view.leader = i;
+    }
+    old->status.state = ServerState::kOldLeader;
+    old->status.detail =
+        fmt::format("of epoch {}, while {} leads in epoch {}", old->status.epoch(),
+                    row_name(view.rows[*view.leader]), view.rows[*view.leader].status.epoch());
+  }
+  if (!view.leader) return;
+  const ServerStatus& leader = view.rows[*view.leader].status;
+  for (StatusRow& row : view.rows) {
+    const ServerStatus& status = row.status;
+    if (!serves_in_ensemble(status.state) || !status.zxid || !leader.zxid) continue;
+    if (status.epoch() != leader.epoch()) continue;
+    // They were not asked at the same instant.
+    row.lag = std::max<int64_t>(0, *leader.zxid - *status.zxid);
+  }
+}
+
+bool is_voter(const StatusRow& row) {
+  return row.target.is_voter && row.status.state != ServerState::kObserver;
+}
+
+void count_voters(StatusView& view) {
+  int told = 0;
+  const bool is_list = std::ranges::none_of(
+      view.rows, [](const StatusRow& row) { return row.target.id.has_value(); });
+  for (const StatusRow& row : view.rows) {
+    // A repetition in a list is no voter of its own.
+    if (!is_voter(row)) continue;
+    if (is_list && row.status.state == ServerState::kOtherServer) continue;
+    ++view.voters;
+    view.up += serves_in_ensemble(row.status.state);
+    view.waiting += waits_for_quorum(row.status.state);
+    view.unknown += is_unknown(row.status.state);
+    told = std::max(told, row.status.members_told);
+  }
+  // The list need not name all of the ensemble.
+  if (is_list && told > view.voters) {
+    view.unknown += told - view.voters;
+    view.voters = told;
+  }
 }
 
 }  // namespace
 
-StatusReport status_of_servers(Terminal& terminal, const std::vector<env::Endpoint>& servers) {
-  StatusReport report;
-  size_t serving = 0;
-  for (const WordAnswer& answer : ask_word(terminal, servers, "srvr")) {
-    report.text += fmt::format("{}  {}\n", answer.server.text(), mode_words(answer));
-    if (serves(answer)) ++serving;
+StatusView judge_status(const StatusTargets& targets, std::vector<ServerStatus> answers) {
+  ASSERT(answers.size() == targets.servers.size());
+  StatusView view;
+  view.is_ensemble = targets.is_ensemble;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    StatusRow row{targets.servers[i], std::move(answers[i]), std::nullopt};
+    row.status.address = row.target.address;
+    if (row.target.is_address_taken) {
+      row.status = ServerStatus{.address = row.target.address};
+      row.status.detail = "no file here tells its client port";
+    } else if (view.is_ensemble && row.status.state == ServerState::kStandalone) {
+      row.status.detail = "not a member: a server that runs by itself";
+    }
+    view.rows.push_back(std::move(row));
   }
-  if (servers.size() > 1) report.text += quorum_words(serving, servers.size());
-  report.exit_code = serving == servers.size() ? 0 : serving == 0 ? 2 : 1;
-  return report;
+  mark_strangers(view);
+  mark_repetitions(view);
+  const auto serving = std::ranges::count_if(
+      view.rows, [](const StatusRow& row) { return serves_alone_or_not(row.status.state); });
+  const bool are_lone = std::ranges::all_of(view.rows, [](const StatusRow& row) {
+    return !row.target.id && row.status.state == ServerState::kStandalone;
+  });
+  if (!view.is_ensemble || are_lone) {
+    view.is_ensemble = false;
+    for (StatusRow& row : view.rows) {
+      if (are_lone) row.status.detail.clear();
+    }
+    view.exit_code = serving == std::ssize(view.rows) ? 0 : serving > 0 ? 1 : 2;
+    return view;
+  }
+  find_leader(view);
+  count_voters(view);
+  view.needed = view.voters / 2 + 1;
+  // Who serves has a quorum behind it, unless the others are known not to be there.
+  view.has_quorum = view.up > 0 && view.up + view.unknown >= view.needed;
+  if (!view.has_quorum) {
+    view.more_needed = std::max(0, view.needed - view.up - view.waiting);
+  }
+  const bool all_serve = std::ranges::all_of(
+      view.rows, [](const StatusRow& row) { return serves_in_ensemble(row.status.state); });
+  view.exit_code = !view.has_quorum ? 2 : all_serve && view.unknown == 0 ? 0 : 1;
+  return view;
 }
 
-StatusReport status_of_config(Terminal& terminal, const config::ServerConfig& config) {
-  if (!config.is_ensemble()) {
-    const std::string host = config.client_address.empty() ? "localhost" : config.client_address;
-    return status_of_servers(terminal, {{host, config.client_port.value_or(2181)}});
+StatusView ask_status(Terminal& terminal, const StatusTargets& targets) {
+  std::vector<env::Endpoint> addresses;
+  for (const StatusTarget& target : targets.servers) {
+    if (!target.is_address_taken) addresses.push_back(target.address);
   }
-  std::vector<env::Endpoint> servers;
-  std::vector<ServerId> ids;
-  for (const auto& [id, member] : config.membership.members()) {
-    env::Endpoint endpoint{member.addresses.front().host, config.client_port.value_or(2181)};
-    if (member.client_port != 0) {
-      endpoint.port = member.client_port;
-      if (!member.client_host.empty() && member.client_host != "0.0.0.0") {
-        endpoint.host = member.client_host;
-      }
-    }
-    servers.push_back(std::move(endpoint));
-    ids.push_back(id);
+  std::vector<ServerStatus> asked = ask_servers(terminal, addresses);
+  std::vector<ServerStatus> answers;
+  size_t used = 0;
+  for (const StatusTarget& target : targets.servers) {
+    answers.push_back(target.is_address_taken ? ServerStatus{} : std::move(asked[used++]));
   }
-  StatusReport report;
-  const std::vector<WordAnswer> answers = ask_word(terminal, servers, "srvr");
-  size_t up = 0;
-  for (size_t i = 0; i < answers.size(); ++i) {
-    const bool is_self = config.my_id == ids[i];
-    report.text += fmt::format("server.{}{}  {}  {}\n", ids[i].value, is_self ? " (this)" : "",
-                               answers[i].server.text(), mode_words(answers[i]));
-    if (serves(answers[i]) && config.membership.is_voter(ids[i])) ++up;
-  }
-  const size_t voters = config.membership.voters().size();
-  report.text += quorum_words(up, voters);
-  report.exit_code = up == voters ? 0 : up > voters / 2 ? 1 : 2;
-  return report;
+  return judge_status(targets, std::move(answers));
 }
 
 }  // namespace zooid::cli

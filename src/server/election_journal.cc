@@ -5,6 +5,7 @@
 namespace zooid::server {
 
 ElectionJournal::ElectionJournal(ReplicaCore& core) : core_(core) {
+  has_looking_ = core_.files.exists(zab::looking_path(core_.config.data_dir));
   const std::string path = zab::election_journal_path(core_.config.data_dir);
   if (!core_.files.exists(path)) return;
   const auto read = [&]() -> Result<std::deque<zab::ElectionRecord>> {
@@ -23,6 +24,7 @@ ElectionJournal::ElectionJournal(ReplicaCore& core) : core_(core) {
 }
 
 void ElectionJournal::put(const zab::ElectionRecord& record) {
+  forget_looking();
   if (!records_.empty() && records_.back().started_wall_ms == record.started_wall_ms &&
       records_.back().self == record.self) {
     records_.back() = record;
@@ -33,11 +35,28 @@ void ElectionJournal::put(const zab::ElectionRecord& record) {
   save();
 }
 
-void ElectionJournal::save() {
+void ElectionJournal::put_looking(const zab::LookingReport& report) {
+  has_looking_ = true;
+  write(zab::looking_path(core_.config.data_dir), zab::render_looking(report));
+}
+
+void ElectionJournal::forget_looking() {
+  if (!std::exchange(has_looking_, false)) return;
   env::FileSystem& files = core_.files;
-  std::string content = zab::render_journal(records_);
+  core_.snapshots.submit(
+      storage::Dispose{[&files, path = zab::looking_path(core_.config.data_dir)] {
+        // Shown for ever as something old is all that could come of a failure.
+        (void)files.remove(path);
+      }});
+}
+
+void ElectionJournal::save() {
+  write(zab::election_journal_path(core_.config.data_dir), zab::render_journal(records_));
+}
+
+void ElectionJournal::write(const std::string& path, std::string content) {
+  env::FileSystem& files = core_.files;
   const std::string directory = core_.directories.own();
-  const std::string path = zab::election_journal_path(core_.config.data_dir);
   core_.snapshots.submit(storage::Dispose{[&files, directory, path, content] {
     auto written = [&]() -> Result<> {
       TRY(files.make_directories(directory));

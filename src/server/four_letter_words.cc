@@ -55,10 +55,10 @@ std::string watch_summary(const ShardCore& core) {
 
 std::string answer_with_facts(const ShardCore& core, const Word& word, const ReplicaFacts& facts,
                               std::optional<LongAnswer>& list) {
-  if (word.name == "srvr") return version_line() + server_report(core, facts);
+  if (word.name == "srvr") return version_line(core) + server_report(core, facts);
   if (word.name == "stat") {
     list = LongAnswer{LongAnswer::List::kClients, "\n" + server_report(core, facts)};
-    return version_line() + "Clients:\n";
+    return version_line(core) + "Clients:\n";
   }
   if (word.name == "mntr") return monitor_report(core, facts);
   if (word.name == "conf") return configuration_report(core, facts);

@@ -86,6 +86,18 @@ TEST_F(FourLetterWordsTest, stat_lists_clients_and_a_leader_its_proposal_sizes) 
   EXPECT_EQ(lines[13], "Proposal sizes last/min/max: 64/48/96");
 }
 
+TEST_F(FourLetterWordsTest, srvr_and_stat_of_a_read_only_server_say_so_in_their_second_line) {
+  start();
+  shard->inbox().push(NotServing{"no quorum"});
+  shard->inbox().push(Serving{&replica.database, "read-only", true});
+  for (const std::string word : {"srvr", "stat"}) {
+    const std::vector<std::string> lines = lines_of(ask(word, make_facts("read-only")));
+    ASSERT_GT(lines.size(), 3u);
+    EXPECT_EQ(lines[1], "READ-ONLY mode; serving only read-only clients") << word;
+    EXPECT_NE(std::find(lines.begin(), lines.end(), "Mode: read-only"), lines.end()) << word;
+  }
+}
+
 TEST_F(FourLetterWordsTest, cons_shows_the_last_operation) {
   start();
   auto client = connect_open();

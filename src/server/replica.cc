@@ -129,6 +129,7 @@ void Replica::on_batch(Now now) {
   purge_if_due(now);
   sync_record_if_due(now);
   write_records();
+  write_looking_if_due(now);
   expected_wake_us_ = next_deadline();
 }
 
@@ -141,7 +142,7 @@ int64_t Replica::next_deadline() const {
     deadline = std::min(deadline, mute->try_at_us);
   }
   if (const auto* looking = std::get_if<Looking>(&role_)) {
-    deadline = std::min(deadline, looking->read_only_at_us);
+    deadline = std::min({deadline, looking->read_only_at_us, looking->report_at_us});
   }
   const_cast<Replica*>(this)->with_role(
       [&](auto& role) { deadline = std::min(deadline, role.next_deadline()); });
@@ -331,7 +332,9 @@ void Replica::begin_role(Now now) {
     role_ = std::make_unique<StandaloneRole>(core_, now);
     return;
   }
+  constexpr int64_t kReportAfterUs = 500'000;  // most elections take less
   Looking looking;
+  looking.report_at_us = now.mono_us + kReportAfterUs;
   if (core_.is_untrusted) {
     log::warn(
         "this server's data is not complete ({}): it counts for nobody and waits for a leader "
@@ -403,6 +406,14 @@ void Replica::write_records() {
     log::info("{}", zab::describe(record));
     journal_.put(record);
   }
+}
+
+void Replica::write_looking_if_due(Now now) {
+  constexpr int64_t kEveryUs = 2'000'000;
+  auto* looking = std::get_if<Looking>(&role_);
+  if (looking == nullptr || now.mono_us < looking->report_at_us) return;
+  looking->report_at_us = now.mono_us + kEveryUs;
+  if (const auto report = election_->looking_report(now)) journal_.put_looking(*report);
 }
 
 void Replica::purge_if_due(Now now) {

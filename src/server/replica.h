@@ -83,6 +83,7 @@ class Replica : public env::Worker,
                                   storage::HistoryCompletion, SnapshotWorkerIdle, StateRead>;
   struct Looking {
     int64_t read_only_at_us = kNever;
+    int64_t report_at_us = kNever;  // what is known so far is kept, for `zooid explain`
     std::unique_ptr<ReadOnlyRole> read_only;
   };
   // A role has ended; the log worker's barrier has not come back yet.
@@ -138,6 +139,7 @@ class Replica : public env::Worker,
   void start_role(const zab::Decision& decision, Now now);
   void report_milestones(Now now);
   void write_records();
+  void write_looking_if_due(Now now);
   void notice_pause(Now now);
   void purge_if_due(Now now);
   void sync_record_if_due(Now now);

@@ -168,8 +168,9 @@ std::string date_text(int64_t wall_ms) {
                      fmt::gmtime(static_cast<std::time_t>(wall_ms / 1000)));
 }
 
-std::string version_line() {
-  return fmt::format("Zookeeper version: {}\n", kVersionText);
+std::string version_line(const ShardCore& core) {
+  return fmt::format("Zookeeper version: {}\n{}", kVersionText,
+                     core.is_read_only ? "READ-ONLY mode; serving only read-only clients\n" : "");
 }
 
 std::string server_report(const ShardCore& core, const ReplicaFacts& facts) {

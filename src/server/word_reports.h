@@ -8,7 +8,8 @@
 
 namespace zooid::server {
 
-std::string version_line();                                                          // srvr, stat
+// The head of srvr and stat; a read-only server says here what it is.
+std::string version_line(const ShardCore& core);
 std::string server_report(const ShardCore& core, const ReplicaFacts& facts);         // behind it
 std::string monitor_report(const ShardCore& core, const ReplicaFacts& facts);        // mntr
 std::string configuration_report(const ShardCore& core, const ReplicaFacts& facts);  // conf

@@ -175,7 +175,7 @@ void Election::Machine::warn_of_empty_winner(const Vote& vote) const {
 void Election::Machine::end_early_if_all_answered(Now now, ElectionEffects& effects) {
   if (!is_electing || finalize_at == kNever || !committed.is_voter(self)) return;
   if (committed.voters().size() == 1) {
-    return decide(proposal, false, "this server is the only voter", now, effects);
+    return decide(proposal, false, std::string(kOnlyVoter), now, effects);
   }
   if (!options.end_early) return;
   if (awaits_data()) {
@@ -320,6 +320,20 @@ void Election::on_first_commit(Now now) {
 
 std::vector<ElectionRecord> Election::take_records() {
   return machine_->recorder.take_changed();
+}
+
+std::optional<LookingReport> Election::looking_report(Now now) const {
+  const ElectionRecord* record = machine_->recorder.running();
+  if (record == nullptr) return std::nullopt;
+  LookingReport report{.written_wall_ms = now.wall_ms, .record = *record};
+  report.is_voter = machine_->committed.is_voter(machine_->self);
+  for (const ServerId voter : machine_->committed.voters()) {
+    if (voter == machine_->self) continue;
+    report.voters.push_back({.id = voter,
+                             .heard_wall_ms = machine_->recorder.last_heard_wall_ms(voter),
+                             .is_refusing = machine_->refused.contains(voter)});
+  }
+  return report;
 }
 
 wire::PeerState Election::state() const {

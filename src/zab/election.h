@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "wire/notification.h"
 #include "zab/election_record.h"
+#include "zab/looking_report.h"
 #include "zab/membership.h"
 
 namespace zooid::zab {
@@ -84,6 +85,8 @@ class Election {
   void on_synchronised(Now now, std::string how);  // learner: sync packets done ("DIFF 12 txns")
   // Gives records that changed since the last call (the current one, updated), for writing.
   std::vector<ElectionRecord> take_records();
+  // What is known of the election that runs; nullopt while none does.
+  std::optional<LookingReport> looking_report(Now now) const;
 
   wire::PeerState state() const;
   const Vote& current_vote() const;

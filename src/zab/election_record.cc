@@ -70,7 +70,8 @@ std::string reason(const ElectionRecord& record) {
     return "it led already and a quorum followed it; this server joins.";
   }
   if (record.rule == DecidingRule::kOnlyCandidate || !record.runner_up) {
-    return "nobody voted for another server.";
+    return record.early_reason == kOnlyVoter ? "it is the only voter."
+                                             : "nobody voted for another server.";
   }
   const Vote& other = *record.runner_up;
   const std::string rival = fmt::format("the next best candidate, {}", server_name(other.leader));

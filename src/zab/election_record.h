@@ -51,6 +51,9 @@ enum class DecidingRule {
 };
 const char* deciding_rule_name(DecidingRule rule);
 
+// The early_reason of an ensemble of one.
+inline constexpr std::string_view kOnlyVoter = "this server is the only voter";
+
 struct ElectionRecord {
   ServerId self;
   int64_t started_wall_ms = 0;

@@ -30,6 +30,7 @@ void ElectionRecorder::begin(ServerId self, std::string why, int64_t detected_us
   began_us_ = now.mono_us;
   phase_began_us_ = now.mono_us;
   last_received_.clear();
+  heard_wall_ms_.clear();
 }
 
 void ElectionRecorder::enter_round(int64_t round) {
@@ -58,6 +59,7 @@ void ElectionRecorder::add_event(ElectionEvent::Kind kind, ServerId peer, wire::
 }
 
 void ElectionRecorder::received(ServerId peer, wire::PeerState state, const Vote& vote, Now now) {
+  heard_wall_ms_[peer] = now.wall_ms;
   const auto [it, is_first] = last_received_.emplace(peer, std::pair{state, vote});
   if (!is_first && it->second == std::pair{state, vote}) return;
   it->second = {state, vote};

@@ -40,6 +40,13 @@ class ElectionRecorder {
   void first_commit(Now now);
 
   std::vector<ElectionRecord> take_changed();
+  // The record of the election that runs; nullptr while none does.
+  const ElectionRecord* running() const { return phase_ == Phase::kElecting ? &record_ : nullptr; }
+  // When a peer's last message of this election came (wall); 0: none came.
+  int64_t last_heard_wall_ms(ServerId peer) const {
+    const auto it = heard_wall_ms_.find(peer);
+    return it == heard_wall_ms_.end() ? 0 : it->second;
+  }
 
  private:
   // The phase that the record waits to see the end of.
@@ -58,6 +65,7 @@ class ElectionRecorder {
   bool changed_ = false;
   std::map<ServerId, Vote> candidates_;  // by leader, the best seen in this round
   std::map<ServerId, std::pair<wire::PeerState, Vote>> last_received_;
+  std::map<ServerId, int64_t> heard_wall_ms_;
   std::vector<ElectionRecord> finished_;
 };
 

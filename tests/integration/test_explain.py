@@ -184,4 +184,68 @@ def ten_elections():
     relays.stop()
 
 
-harness.main([ten_elections])
+def looking(server):
+    """What explain tells of the election that runs; None while none does."""
+    return last_record(server).get("looking")
+
+
+def explain_text(server):
+    return subprocess.run([harness.ZOOID, "explain", server.config_path], capture_output=True,
+                          text=True, timeout=20).stdout
+
+
+def states(told):
+    return {voter["id"]: voter["state"] for voter in told["others"]}
+
+
+def nobody_leads():
+    """A server that finds no leader says since when, whom it heard, and what is missing."""
+    ensemble = harness.Ensemble(["zooid"] * 3)
+    # From the start: nobody else is there, and no election was ever decided.
+    ensemble.start(1)
+    told = wait_for(lambda: (lambda t: t if states(t) == {2: "refuses", 3: "refuses"} else None)(
+        looking(ensemble[1])), 20, "server 1 to tell that both others refuse")
+    assert told["heard"] == 1 and told["quorum"] == 2 and told["more_needed"] == 1, told
+    text = explain_text(ensemble[1])
+    assert "Nobody leads, as far as this server (1) knows" in text, text
+    assert "Heard from 1 of 3 voters, itself included; a quorum is 2: 1 more needed." in text, text
+
+    # A leader is found: nothing of that is left.
+    ensemble.start(2, 3)
+    leader = ensemble.wait_all()
+    wait_for(lambda: all(looking(s) is None for s in ensemble), 20, "records without a looking part")
+    assert "Nobody leads" not in explain_text(leader)
+
+    # The quorum is lost: the leader of before is no leader any more. One of the two others is gone,
+    # one hangs.
+    gone, hangs = [s for s in ensemble if s is not leader]
+    hangs.pause()
+    gone.kill()
+    told = wait_for(lambda: (lambda t: t if t and states(t)[gone.id] == "refuses" else None)(
+        looking(leader)), 30, "the leader of before to look for a leader")
+    assert states(told)[hangs.id] == "silent", told
+    text = explain_text(leader)
+    assert text.startswith("Nobody leads"), text
+    assert f"server {gone.id} refuses the connection" in text, text
+    assert f"server {hangs.id} silent" in text, text
+    assert "leads." not in text, text
+    # What was before is there for who asks for more.
+    both = subprocess.run([harness.ZOOID, "explain", "-n", "2", leader.config_path],
+                          capture_output=True, text=True, timeout=20).stdout
+    assert f"server {leader.id}, this one, leads." in both, both
+    hangs.resume()
+    ensemble.wait_leader()
+    wait_for(lambda: looking(leader) is None, 20, "a decided election")
+    ensemble.stop()
+
+
+def nothing_to_explain():
+    for path, words in ((f"{harness.temporary_directory()}", "no elections are recorded here"),
+                        ("/no/such/file", "no such file"),
+                        (harness.standalone("zooid").config_path, "stand-alone")):
+        run = subprocess.run([harness.ZOOID, "explain", path], capture_output=True, text=True,
+                             timeout=20)
+        assert run.returncode == 2 and words in run.stderr, (path, run)
+
+
+harness.main([ten_elections, nobody_leads, nothing_to_explain])

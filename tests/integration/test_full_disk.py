@@ -3,6 +3,7 @@
 A tmpfs of 40 MiB is mounted in a mount namespace of the test's own (needs root, as CI has).
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +48,11 @@ def write_until(zk, condition, prefix, limit=6000):
     raise AssertionError("the disk did not fill up")
 
 
+def status(config):
+    run = subprocess.run([harness.ZOOID, "status", "--json", config], capture_output=True, text=True)
+    return json.loads(run.stdout)
+
+
 def one_of_three():
     ensemble = Ensemble(["zooid"] * 3, settings="snapCount=1000000\npreAllocSize=64\n")
     full = ensemble[1]
@@ -60,6 +66,9 @@ def one_of_three():
              "the log names the trouble")
     answer = full.word("srvr")
     assert "space" in answer.lower(), answer
+    told = status(full.config_path)
+    assert [s["state"] for s in told["servers"] if s["this"]] == ["full disk"], told
+    assert told["up"] == 2 and told["has_quorum"] and told["exit_code"] == 1, told
     for i in range(50):
         path = f"/more{i}"
         zk.retry(zk.create, path, b"")
@@ -94,6 +103,8 @@ def standalone_loses_nothing_acknowledged():
     assert 100 < len(acknowledged) < 6000, len(acknowledged)
     wait_for(lambda: server.mode() is None, 10)
     assert "space" in server.word("srvr").lower(), server.word("srvr")
+    told = status(server.config_path)
+    assert told["servers"][0]["state"] == "full disk" and told["exit_code"] == 2, told
     os.remove(ballast)
     server.wait_mode("standalone", seconds=30)
     names = set(harness.tree(server.address))
