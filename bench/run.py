@@ -37,7 +37,7 @@ def resident_mib(server):
 
 
 def zooid_bench(hosts, *options):
-    run = subprocess.run([harness.ZOOID, "bench", "-s", hosts, "--json", *options],
+    run = subprocess.run([harness.ZOOID, "bench", "-s", hosts, "--json", "--connections", "64", *options],
                          capture_output=True, text=True, timeout=300)
     if run.returncode != 0:
         raise RuntimeError(run.stderr + run.stdout)

@@ -50,14 +50,13 @@ Result<> connect_all(Terminal& terminal, const Connections& connections) {
       [&] { return failed() != connections.end() || all_of(connections, &BenchConnection::ready); },
       kSessionWaitMs);
   if (const auto one = failed(); one != connections.end()) {
-    const auto ready = std::ranges::count_if(connections, [&](const auto& other) {
-      return other->server() == (*one)->server() && other->ready();
-    });
-    if (ready == 0) return fail((*one)->failure());
+    const auto count = std::ranges::count_if(
+        connections, [&](const auto& other) { return other->server() == (*one)->server(); });
+    if (!(*one)->was_turned_away() || count == 1) return fail((*one)->failure());
     return fail(
-        fmt::format("{} (after {} that got one: maxClientCnxns there, 60 by default, limits "
-                    "the connections from one address)",
-                    (*one)->failure(), ready));
+        fmt::format("{}; of {} to that server: maxClientCnxns there, 60 by default, limits the "
+                    "connections from one address",
+                    (*one)->failure(), count));
   }
   if (is_done) return {};
   if (terminal.interrupted()) return fail("interrupted");
@@ -151,6 +150,8 @@ Result<BenchResult> run_bench(Terminal& terminal, const BenchOptions& options,
   if (options.rate > 0) spread(connections, options.rate, terminal.clock.now().mono_us);
   measure(terminal, shared, connections);
   close_all();
+  constexpr int64_t kLastTryMs = 2000;
+  if (!shared.result.service_lost.empty()) nodes.wait_at_most(kLastTryMs);
   if (!nodes.remove().empty()) shared.result.left_behind = shared.root;
   return shared.result;
 }

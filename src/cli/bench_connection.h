@@ -45,6 +45,8 @@ class BenchConnection : public env::StreamHandler {
   bool ready() const { return handshaken_; }
   // Why there is no connection, or no session; empty while there is or may still be one.
   const std::string& failure() const { return failure_; }
+  // The server closed the connection before it gave a session.
+  bool was_turned_away() const { return was_turned_away_; }
   const env::Endpoint& server() const { return server_; }
   bool idle() const { return sent_at_.size() == answered_; }
 
@@ -111,9 +113,9 @@ class BenchConnection : public env::StreamHandler {
   void on_closed(const Error& reason) override {
     broken_ = true;
     const bool had_session = handshaken_;
-    failure_ = is_connected_ && !had_session
-                   ? server_.text() + " closed the connection before it gave a session"
-                   : reason.message;
+    was_turned_away_ = is_connected_ && !had_session;
+    failure_ = was_turned_away_ ? server_.text() + " closed the connection before it gave a session"
+                                : reason.message;
     is_connected_ = false;
     connect_at_us_ = shared_.clock.now().mono_us + kReconnectUs;
     handshaken_ = false;
@@ -230,6 +232,7 @@ class BenchConnection : public env::StreamHandler {
   env::Endpoint server_;
   std::unique_ptr<env::Stream> stream_;
   std::string failure_;
+  bool was_turned_away_ = false;
   bool broken_ = false;
   bool is_connected_ = false;  // the stream is
   bool handshaken_ = false;

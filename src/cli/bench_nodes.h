@@ -32,7 +32,10 @@ class BenchNodes {
     return finish("cannot make the nodes");
   }
 
-  // Empty if all is gone; else why not. Waits for at most ten seconds in which nothing is answered.
+  // For an answer, of whatever request; ten seconds if not said otherwise.
+  void wait_at_most(int64_t ms) { answer_wait_ms_ = ms; }
+
+  // Empty if all is gone; else why not.
   std::string remove() {
     failure_.clear();
     for (int i = 0; i < options_.nodes && failure_.empty(); ++i) {
@@ -109,13 +112,13 @@ class BenchNodes {
     bool is_silent = false;
     const auto done = [&] {
       if (waiting_ == 0 || is_over()) return true;
-      is_silent = terminal_.clock.now().mono_us - last_answer_us_ > ms_to_us(kAnswerWaitMs);
+      is_silent = terminal_.clock.now().mono_us - last_answer_us_ > ms_to_us(answer_wait_ms_);
       return is_silent;
     };
     terminal_.run_until(done, INT32_MAX);
     if (terminal_.interrupted()) return fail(what + ": interrupted");
     if (waiting_ > 0 && failure_.empty()) {
-      failure_ = fmt::format("no answer within {} s", kAnswerWaitMs / 1000);
+      failure_ = fmt::format("no answer within {} s", answer_wait_ms_ / 1000);
       for (const auto& [server, why] : client_->failures()) failure_ += "; " + why;
     }
     if (!failure_.empty()) return fail(what + ": " + failure_);
@@ -140,11 +143,11 @@ class BenchNodes {
                                             std::move(client_options));
   }
 
-  static constexpr int64_t kAnswerWaitMs = 10'000;
   Terminal& terminal_;
   const BenchOptions& options_;
   std::string root_;
   std::unique_ptr<client::Client> client_;
+  int64_t answer_wait_ms_ = 10'000;
   int waiting_ = 0;
   int64_t last_answer_us_ = 0;
   std::string failure_;

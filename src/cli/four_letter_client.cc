@@ -12,7 +12,8 @@ class Asker : public env::StreamHandler {
  public:
   Asker(env::Network& network, WordAnswer& answer, std::string_view word, int64_t timeout_ms)
       : answer_(answer), word_(word) {
-    stream_ = network.connect(answer.server, timeout_ms, *this);
+    // Before the end, so that the reason why there is no connection is told.
+    stream_ = network.connect(answer.server, std::max<int64_t>(timeout_ms - 200, 1), *this);
   }
   bool done() const { return done_; }
 
@@ -21,7 +22,10 @@ class Asker : public env::StreamHandler {
     answer_.peer = stream_->peer();
     stream_->output().append(word_);
   }
-  void on_bytes(std::string_view bytes) override { answer_.text.append(bytes); }
+  void on_bytes(std::string_view bytes) override {
+    constexpr size_t kTextBytesMax = 1u << 20;  // whoever it is that answers
+    if (answer_.text.size() < kTextBytesMax) answer_.text.append(bytes);
+  }
   void on_closed(const Error& reason) override {
     done_ = true;
     answer_.ended = answer_.reached;

@@ -203,7 +203,7 @@ def nobody_leads():
     ensemble = harness.Ensemble(["zooid"] * 3)
     # From the start: nobody else is there, and no election was ever decided.
     ensemble.start(1)
-    told = wait_for(lambda: (lambda t: t if states(t) == {2: "refuses", 3: "refuses"} else None)(
+    told = wait_for(lambda: (lambda t: t if t and states(t) == {2: "refuses", 3: "refuses"} else None)(
         looking(ensemble[1])), 20, "server 1 to tell that both others refuse")
     assert told["heard"] == 1 and told["quorum"] == 2 and told["more_needed"] == 1, told
     text = explain_text(ensemble[1])
