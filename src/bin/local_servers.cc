@@ -122,7 +122,10 @@ std::string LocalServer::last_error() const {
     if (line.find("ERROR") != std::string::npos) error = line;
   }
   std::string shown = error.empty() ? last : error;
-  if (shown.size() > kShownBytesMax) shown = shown.substr(0, kShownBytesMax) + "...";
+  if (shown.size() > kShownBytesMax) {
+    shown.resize(kShownBytesMax);
+    shown += "...";
+  }
   return shown.empty() ? "it logged nothing" : shown;
 }
 

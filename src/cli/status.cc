@@ -88,9 +88,11 @@ void find_leader(StatusView& view) {
   for (StatusRow& row : view.rows) {
     const ServerStatus& status = row.status;
     if (!serves_in_ensemble(status.state) || !status.zxid || !leader.zxid) continue;
-    if (status.epoch() != leader.epoch()) continue;
-    // They were not asked at the same instant.
-    row.lag = std::max<int64_t>(0, *leader.zxid - *status.zxid);
+    if (status.epoch() > leader.epoch()) continue;
+    // Who serves has all of the epochs before. They were not asked at the same instant.
+    constexpr int64_t kCounterMask = 0xffffffff;
+    row.lag = status.epoch() < leader.epoch() ? *leader.zxid & kCounterMask
+                                              : std::max<int64_t>(0, *leader.zxid - *status.zxid);
   }
 }
 

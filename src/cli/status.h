@@ -13,7 +13,7 @@ namespace zooid::cli {
 struct StatusRow {
   StatusTarget target;
   ServerStatus status;
-  // Transactions behind the leader, of one that serves in the leader's epoch.
+  // Transactions behind the leader, of one that serves.
   std::optional<int64_t> lag;
 };
 

@@ -36,8 +36,7 @@ std::string state_text(const StatusView& view, const StatusRow& row) {
 }
 
 std::string lag_text(const StatusRow& row) {
-  if (row.lag) return std::to_string(*row.lag);
-  return serves_in_ensemble(row.status.state) && row.status.zxid ? "older epoch" : "-";
+  return row.lag ? std::to_string(*row.lag) : "-";
 }
 
 std::string or_dash(const std::string& text) {

@@ -212,6 +212,10 @@ TEST(StatusCounts, an_epoch_has_one_leader_and_the_later_epoch_counts) {
   EXPECT_EQ(later.up, 2);
   EXPECT_EQ(later.rows[0].status.state, ServerState::kOldLeader);
   EXPECT_EQ(later.rows[2].lag, 1);
+  const StatusView fresh =
+      judge_status(members(2), {judged(srvr_text("leader", "0x500000003"), "", 2181),
+                                judged(srvr_text("follower", "0x400000009"), "", 2182)});
+  EXPECT_EQ(fresh.rows[1].lag, 3);  // it has all of the epoch before
   EXPECT_THAT(status_text(later), HasSubstr("leader: server.2, 127.0.0.1:2182, epoch 5\n"));
 }
 
