@@ -25,7 +25,7 @@ zab::LeaderOptions leader_options(const config::ServerConfig& config) {
   options.init_limit = config.init_limit;
   options.sync_limit = config.sync_limit;
   options.snapshot_size_factor = config.snapshot_size_factor;
-  options.versions_configuration = false;  // reconfigEnabled is refused when zoo.cfg is read
+  options.versions_configuration = false;  // reconfigEnabled is not served yet
   options.txn_bytes_max = static_cast<int32_t>(config.max_record_buffer());
   return options;
 }
@@ -279,8 +279,9 @@ void LeaderRole::drop_for_forwards(zab::LearnerKey key) {
 
 // A leader's own requests have no session, and what marks containers and TTL nodes owns no node.
 bool LeaderRole::can_be_a_session(SessionId session) const {
-  return state::node_kind(session.value, core_.config.extended_types_enabled) ==
-         state::NodeKind::kEphemeral;
+  const state::ExtendedTypes types(core_.config.extended_types_enabled,
+                                   core_.config.emulate_353_ttl_nodes);
+  return state::node_kind(session.value, types) == state::NodeKind::kEphemeral;
 }
 
 void LeaderRole::close_connection(zab::LearnerKey key, const std::string& reason) {

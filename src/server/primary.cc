@@ -17,7 +17,7 @@ state::PreparerOptions preparer_options(const config::ServerConfig& config) {
   options.auth.digest_algorithm = config.digest_algorithm;
   options.auth.digest_enabled = config.digest_auth_enabled;
   options.auth.acl_growth_max = static_cast<size_t>(config.max_record_buffer());
-  options.extended_types_enabled = config.extended_types_enabled;
+  options.extended_types_enabled = {config.extended_types_enabled, config.emulate_353_ttl_nodes};
   options.enforce_quota = config.enforce_quota;
   options.digest_enabled = config.digest_enabled;
   options.close_session_txn = config.close_session_txn;

@@ -106,7 +106,7 @@ void ReplicaCore::take_history(storage::Recovered& recovered) {
 state::DatabaseOptions ReplicaCore::database_options() const {
   state::DatabaseOptions options;
   options.digest_enabled = config.digest_enabled;
-  options.extended_types = config.extended_types_enabled;
+  options.extended_types = {config.extended_types_enabled, config.emulate_353_ttl_nodes};
   return options;
 }
 

@@ -86,7 +86,7 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
 
   storage::RecoveryOptions options;
   options.database.digest_enabled = config.digest_enabled;
-  options.database.extended_types = config.extended_types_enabled;
+  options.database.extended_types = {config.extended_types_enabled, config.emulate_353_ttl_nodes};
   options.trust_empty_snapshot = config.snapshot_trust_empty;
   options.auto_create = config.auto_create;
   options.recent_max = static_cast<size_t>(config.commit_log_count);

@@ -21,7 +21,7 @@ namespace zooid::state {
 inline constexpr Zxid kFuzzyEndUnknown{INT64_MAX};
 
 struct DatabaseOptions {
-  bool extended_types = true;  // TTL nodes are understood (always when reading, see node_kind)
+  ExtendedTypes extended_types = true;  // TTL nodes are understood (see node_kind)
   bool digest_enabled = true;
 };
 

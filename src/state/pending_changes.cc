@@ -15,7 +15,8 @@ std::string_view normal(std::string_view path) {
 
 }  // namespace
 
-PendingChanges::PendingChanges(const Database& database, bool digest_enabled, bool extended_types)
+PendingChanges::PendingChanges(const Database& database, bool digest_enabled,
+                               ExtendedTypes extended_types)
     : database_(database), digest_enabled_(digest_enabled), extended_types_(extended_types) {}
 
 void PendingChanges::begin(Zxid zxid) {

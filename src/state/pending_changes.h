@@ -46,7 +46,7 @@ class PendingChanges {
     NodeId node_ = kNoNode;   // only if entry_ is null
   };
 
-  PendingChanges(const Database& database, bool digest_enabled, bool extended_types);
+  PendingChanges(const Database& database, bool digest_enabled, ExtendedTypes extended_types);
 
   // Starts a transaction. Its zxid is greater than that of every change before.
   void begin(Zxid zxid);
@@ -124,7 +124,7 @@ class PendingChanges {
 
   const Database& database_;
   const bool digest_enabled_;
-  const bool extended_types_;
+  const ExtendedTypes extended_types_;
   std::unordered_map<std::string, Node, TextHash, std::equal_to<>> nodes_;
   std::deque<Change> changes_;  // ascending zxids; one for each node of a transaction
   // Ephemerals that were created while pending; those of the tree are in the tree's own list.

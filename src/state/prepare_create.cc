@@ -45,7 +45,8 @@ std::expected<CreateMode, ErrorCode> create_mode(int32_t flags) {
 
 ErrorCode check_mode(const Preparation& frame, OpCode type, const CreateMode& mode,
                      int64_t ttl_ms) {
-  if (mode.has_ttl && !frame.options.extended_types_enabled) return ErrorCode::kUnimplemented;
+  if (mode.has_ttl && !frame.options.extended_types_enabled.enabled)
+    return ErrorCode::kUnimplemented;
   if (mode.has_ttl && (ttl_ms <= 0 || ttl_ms > kTtlMax)) return ErrorCode::kBadArguments;
   // createTTL stores a TTL whatever the flags say; without one ZooKeeper would write a transaction
   // that it cannot apply.

@@ -16,7 +16,7 @@ namespace zooid::state {
 
 struct PreparerOptions {
   AuthOptions auth;
-  bool extended_types_enabled = false;  // createTTL is allowed
+  ExtendedTypes extended_types_enabled = false;  // createTTL is allowed
   bool enforce_quota = false;
   bool reconfig_enabled = false;
   bool digest_enabled = true;     // transactions carry a TxnDigest

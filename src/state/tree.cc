@@ -17,12 +17,14 @@ constexpr std::string_view kReserved = "zookeeper";
 
 }  // namespace
 
-NodeKind node_kind(int64_t ephemeral_owner, bool extended_types) {
+NodeKind node_kind(int64_t ephemeral_owner, ExtendedTypes extended_types) {
   if (ephemeral_owner == 0) return NodeKind::kPersistent;
   if (ephemeral_owner == kOwnerContainer) return NodeKind::kContainer;
   const uint64_t bits = static_cast<uint64_t>(ephemeral_owner);
   // With another feature it is a session of server 255, which there may be without extended types.
-  if (extended_types && (bits & kExtendedMask) == kExtendedMask && (bits & kFeatureMask) == 0) {
+  if (extended_types.emulates_353 && ephemeral_owner < 0) return NodeKind::kTtl;
+  if (extended_types.enabled && (bits & kExtendedMask) == kExtendedMask &&
+      (bits & kFeatureMask) == 0) {
     return NodeKind::kTtl;
   }
   return NodeKind::kEphemeral;
@@ -36,7 +38,7 @@ int64_t ttl_of_owner(int64_t owner) {
   return static_cast<int64_t>(static_cast<uint64_t>(owner) & kTtlMask);
 }
 
-Tree::Tree(bool extended_types, bool digest_enabled)
+Tree::Tree(ExtendedTypes extended_types, bool digest_enabled)
     : store_(std::make_unique<Store>(extended_types, digest_enabled)) {}
 Tree::~Tree() = default;
 

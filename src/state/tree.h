@@ -23,10 +23,18 @@ inline constexpr NodeId kRoot = 1;
 
 // Special values of ephemeral_owner (storage-formats 4.1).
 inline constexpr int64_t kOwnerContainer = INT64_MIN;
-// What a node is by its stored owner. TTL nodes exist only if extended types are enabled;
-// otherwise such an owner counts as a session.
+// What a node is by its stored owner. TTL nodes exist only if extended types are enabled
+// (extendedTypesEnabled); otherwise such an owner counts as a session.
+struct ExtendedTypes {
+  constexpr ExtendedTypes(bool are_enabled, bool emulate_353 = false)  // NOLINT: true says it all
+      : enabled(are_enabled), emulates_353(are_enabled && emulate_353) {}
+  bool enabled;
+  // emulate353TTLNodes: 3.5.3 stored a TTL as 1 << 63 | ttl, so every negative owner but a
+  // container's is one. Sessions of servers above 127 cannot be told from them.
+  bool emulates_353;
+};
 enum class NodeKind : uint8_t { kPersistent, kEphemeral, kContainer, kTtl };
-NodeKind node_kind(int64_t ephemeral_owner, bool extended_types);
+NodeKind node_kind(int64_t ephemeral_owner, ExtendedTypes extended_types);
 int64_t ttl_owner(int64_t ttl_ms);    // 0xff00… | ttl
 int64_t ttl_of_owner(int64_t owner);  // ms
 
@@ -35,7 +43,7 @@ class SnapshotWalk;
 class Tree {
  public:
   // Only the root. Without digests nothing is computed and digest() is 0.
-  explicit Tree(bool extended_types = true, bool digest_enabled = true);
+  explicit Tree(ExtendedTypes extended_types = true, bool digest_enabled = true);
   ~Tree();
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;

@@ -14,7 +14,7 @@ size_t size_class(size_t bytes) {
 
 }  // namespace
 
-Tree::Store::Store(bool with_extended_types, bool with_digest)
+Tree::Store::Store(ExtendedTypes with_extended_types, bool with_digest)
     : extended_types(with_extended_types), digest_enabled(with_digest) {
   const NodeId root = allocate();
   ASSERT(root == kRoot);

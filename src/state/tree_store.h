@@ -77,7 +77,7 @@ struct Tree::Store {
     uint64_t bytes_below[kChunkNodes] = {};
   };
 
-  Store(bool extended_types, bool digest_enabled);
+  Store(ExtendedTypes extended_types, bool digest_enabled);
   ~Store();
 
   Node& node(NodeId id) { return chunks[id / kChunkNodes]->nodes[id % kChunkNodes]; }
@@ -111,7 +111,7 @@ struct Tree::Store {
     return static_cast<uint32_t>(keyed_hash(parent, name) >> 32);
   }
 
-  const bool extended_types;
+  const ExtendedTypes extended_types;
   const bool digest_enabled;
   std::vector<std::unique_ptr<Chunk>> chunks;
   NodeId ids_end = 1;  // ids from here on were never used

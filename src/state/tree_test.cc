@@ -181,6 +181,23 @@ TEST(Tree, node_kinds_follow_the_stored_owner) {
   EXPECT_EQ(node_kind(static_cast<int64_t>(0xff12345678900001), true), NodeKind::kEphemeral);
 }
 
+// emulate353TTLNodes: 3.5.3 stored 1 << 63 | ttl.
+TEST(Tree, ttl_nodes_of_353_are_told_by_the_first_bit) {
+  const auto owner = static_cast<int64_t>(0x8000000000000000 | 600'000);
+  EXPECT_EQ(node_kind(owner, {true, true}), NodeKind::kTtl);
+  EXPECT_EQ(ttl_of_owner(owner), 600'000);
+  EXPECT_EQ(node_kind(owner, true), NodeKind::kEphemeral);
+  EXPECT_EQ(node_kind(owner, {false, true}), NodeKind::kEphemeral) << "only with extended types";
+  EXPECT_EQ(node_kind(kOwnerContainer, {true, true}), NodeKind::kContainer);
+  EXPECT_EQ(node_kind(ttl_owner(5), {true, true}), NodeKind::kTtl);
+  EXPECT_EQ(node_kind(0x100000000000001, {true, true}), NodeKind::kEphemeral);
+  Tree tree({true, true});
+  const NodeId node = tree.create(kRoot, "t", "", -1, stat_of(1, owner));
+  EXPECT_EQ(tree.next_ttl_node(kNoNode), node);
+  EXPECT_EQ(tree.ephemeral_count(), 0u);
+  EXPECT_EQ(tree.stat(node).ephemeral_owner, 0);
+}
+
 TEST(Tree, ephemerals_containers_and_ttl_nodes_are_listed_by_path) {
   Tree tree;
   const NodeId z = tree.create(kRoot, "z", "", -1, stat_of(1, kOwnerContainer));
