@@ -26,32 +26,7 @@ namespace {
 constexpr int64_t kQuietWaitUs = 1'500'000;
 constexpr int kExitBadConfig = 2;
 constexpr int kExitCannotStart = 1;
-
-Result<config::ServerConfig> configure(env::FileSystem& files,
-                                       const std::vector<std::string>& arguments) {
-  Result<config::ServerConfig> config;
-  if (arguments.empty()) {
-    config = config::default_config(2181, "/tmp/zookeeper");
-  } else if (arguments.size() == 1) {
-    config = config::load_config(files, arguments[0]);
-  } else {
-    const int port = std::atoi(arguments[0].c_str());
-    if (port < 1 || port > 65535) {
-      return fail(Error::Kind::kConfig,
-                  "'" + arguments[0] + "' is not a port: expected 1 to 65535");
-    }
-    config = config::default_config(static_cast<uint16_t>(port), arguments[1]);
-  }
-  for (const char* variable : {"SERVER_JVMFLAGS", "JVMFLAGS"}) {
-    const char* flags = std::getenv(variable);
-    if (config && flags != nullptr) {
-      if (auto applied = config::apply_jvm_flags(*config, flags); !applied) {
-        return std::unexpected(applied.error());
-      }
-    }
-  }
-  return config;
-}
+constexpr int kExitDataDirectory = 3;  // ZooKeeper's
 
 // Ends the loop in good order: first nothing new is accepted, then what was accepted is answered.
 class Ending : public env::Worker {
@@ -148,13 +123,27 @@ int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
 
 }  // namespace
 
+Result<config::ServerConfig> configure(env::FileSystem& files,
+                                       const std::vector<std::string>& arguments) {
+  TRY_VALUE(config, config::config_of_arguments(files, arguments));
+  for (const char* variable : {"SERVER_JVMFLAGS", "JVMFLAGS"}) {
+    if (const char* flags = std::getenv(variable)) TRY(config::apply_jvm_flags(config, flags));
+  }
+  TRY(config::check_start(config, files));
+  return config;
+}
+
 int run_server(const std::vector<std::string>& arguments) {
   posix::use_huge_pages();
   posix::PosixFileSystem files;
-  auto config = configure(files, arguments);
+  const auto config = configure(files, arguments);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
     return kExitBadConfig;
+  }
+  if (const auto writable = config::check_writable(*config, files); !writable) {
+    std::fprintf(stderr, "%s\n", writable.error().message.c_str());
+    return kExitDataDirectory;
   }
   posix::Signals signals({SIGTERM, SIGINT});
   posix::ignore_broken_pipes();

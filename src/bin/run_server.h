@@ -5,7 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
+#include "config/server_config.h"
+#include "env/file_system.h"
+
 namespace zooid::bin {
+
+// What a server with these arguments and the environment's SERVER_JVMFLAGS and JVMFLAGS would run
+// with. Writes nothing. Errors (kConfig): it would not start.
+Result<config::ServerConfig> configure(env::FileSystem& files,
+                                       const std::vector<std::string>& arguments);
 
 // Arguments as zkServer.sh passes them: a zoo.cfg; or port and data directory; or nothing. Returns
 // the process's exit code.

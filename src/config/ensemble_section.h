@@ -19,6 +19,8 @@ class Problems {
   void add(std::string_view what);
   void add_at(int line, std::string_view what);
   bool empty() const { return texts_.empty(); }
+  // Takes what is wrong with another file.
+  void add_all(const Problems& others);
   // kConfig, one problem a line.
   Error error() const;
 
@@ -29,11 +31,13 @@ class Problems {
 
 bool is_server_line(std::string_view key);
 
-// Fills config.membership from the server.N lines (empty for a standalone server) and checks it.
-void read_server_lines(ServerConfig& config, const std::vector<Property>& lines,
-                       Problems& problems);
-// Fills config.my_id from <dataDir>/myid and the client port from this server's own line. The file
-// is required of an ensemble's member alone.
+// Fills config.membership from the server.N lines among `properties` or in the file that
+// dynamicConfigFile names (empty for a standalone server) and checks it. Of two lines of one server
+// the caller has left the last one.
+void read_members(ServerConfig& config, env::FileSystem& files,
+                  const std::vector<Property>& properties, Problems& problems);
+// Fills config.my_id from <dataDir>/myid and the client port from this server's own line, that of a
+// standalone server included. The file is required of an ensemble's member alone.
 void read_my_id(ServerConfig& config, env::FileSystem& files, Problems& problems);
 
 }  // namespace zooid::config

@@ -5,10 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <utility>
 #include <vector>
-
-#include "base/assert.h"
 
 namespace zooid::config {
 namespace {
@@ -36,19 +33,34 @@ Result<> set_skip_acl(ServerConfig& config, std::string_view value) {
   return {};
 }
 
+// As ZooKeeper: with 0 the system chooses one.
 Result<> set_client_port(ServerConfig& config, std::string_view value) {
+  if (value.starts_with('+')) value.remove_prefix(1);
   uint16_t port = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), port);
   if (error != std::errc{} || end != value.data() + value.size()) {
-    return expected("a port number from 1 to 65535, or 0 for no client port");
+    return expected("a port number from 1 to 65535, or 0 for one that the system chooses");
   }
-  config.client_port.reset();
-  if (port != 0) config.client_port = port;
+  if (port == 0) config.warnings.push_back("clientPort=0: the system chooses a port");
+  config.client_port = port;
+  return {};
+}
+
+// A literal IPv6 address may stand in brackets.
+Result<> set_client_address(ServerConfig& config, std::string_view value) {
+  if (value.empty()) {
+    config.warnings.push_back(
+        "clientPortAddress is empty: clients of this host alone reach it, as with ZooKeeper; "
+        "leave the line out for all addresses");
+    value = "127.0.0.1";
+  }
+  if (value.starts_with('[') && value.ends_with(']')) value = value.substr(1, value.size() - 2);
+  config.client_address = value;
   return {};
 }
 
 Result<> set_four_letter_words(ServerConfig& config, std::string_view value) {
-  config.four_letter_words.clear();
+  config.four_letter_words = {"srvr"};  // always, as in ZooKeeper: its scripts need it
   while (true) {
     const size_t comma = value.find(',');
     std::string word(value.substr(0, comma));
@@ -60,10 +72,16 @@ Result<> set_four_letter_words(ServerConfig& config, std::string_view value) {
 }
 
 Result<> set_compression(ServerConfig& config, std::string_view value) {
-  if (!value.empty() && value != "gz" && value != "snappy") {
-    return expected("gz, snappy or nothing");
+  config.snapshot_compression.clear();
+  for (const char* known : {"gz", "snappy", ""}) {
+    if (!equals_ignoring_case(value, known)) continue;
+    config.snapshot_compression = known;
+    return {};
   }
-  config.snapshot_compression = value;
+  config.warnings.push_back(
+      fmt::format("snapshot.compression.method={} is not known: snapshots are not compressed, as "
+                  "with ZooKeeper; it may be gz or snappy",
+                  value));
   return {};
 }
 
@@ -82,11 +100,39 @@ Result<> set_digest_algorithm(ServerConfig& config, std::string_view value) {
   return {};
 }
 
+// Whoever proves this id is the super user; its name may be any.
 Result<> set_super_digest(ServerConfig& config, std::string_view value) {
-  if (!value.starts_with("super:")) {
-    return expected("super:<base64 of the digest of super:password>");
+  if (!value.empty() && value.find(':') == std::string_view::npos) {
+    config.warnings.push_back(
+        "DigestAuthenticationProvider.superDigest has no ':': nobody can log in by it; expected "
+        "<user>:<base64 of the digest of user:password>");
   }
   config.super_digest = value;
+  return {};
+}
+
+constexpr std::string_view kNoAdminServer =
+    "admin.enableServer, admin.serverPort: the admin server (HTTP) is not served yet; the "
+    "four-letter words are, and admin.enableServer=false silences this";
+
+void warn_of_admin_server(ServerConfig& config) {
+  if (std::ranges::find(config.warnings, kNoAdminServer) != config.warnings.end()) return;
+  config.warnings.emplace_back(kNoAdminServer);
+}
+
+// Accepted and told, for the files of containers name them.
+Result<> set_admin_enabled(ServerConfig& config, std::string_view value) {
+  config.admin_enabled = equals_ignoring_case(value, "true");
+  if (config.admin_enabled) {
+    warn_of_admin_server(config);
+  } else {
+    std::erase(config.warnings, kNoAdminServer);
+  }
+  return {};
+}
+
+Result<> set_admin_port(ServerConfig& config, std::string_view) {
+  if (config.admin_enabled) warn_of_admin_server(config);
   return {};
 }
 
@@ -97,21 +143,21 @@ constexpr Key kSupportedKeys[] = {
     {.name = "dataDir", .field = &Config::data_dir},
     {.name = "dataLogDir", .field = &Config::data_log_dir},
     {.name = "clientPort", .field = SetFunction{set_client_port}},
-    {.name = "clientPortAddress", .field = &Config::client_address},
-    {.name = "clientPortListenBacklog", .field = &Config::client_backlog, .lowest = -1},
+    {.name = "clientPortAddress", .field = SetFunction{set_client_address}},
+    {.name = "clientPortListenBacklog", .field = &Config::client_backlog, .lowest = kIntMin},
     {.name = "tickTime", .field = &Config::tick_ms, .lowest = 1},
-    {.name = "maxClientCnxns", .field = &Config::max_client_cnxns},
-    {.name = "minSessionTimeout", .field = &Config::min_session_timeout_ms, .lowest = -1},
+    {.name = "maxClientCnxns", .field = &Config::max_client_cnxns, .is_raised = true},
+    {.name = "minSessionTimeout", .field = &Config::min_session_timeout_ms, .lowest = kIntMin},
     {.name = "maxSessionTimeout", .field = &Config::max_session_timeout_ms, .lowest = -1},
-    {.name = "initLimit", .field = &Config::init_limit, .lowest = 1},
-    {.name = "syncLimit", .field = &Config::sync_limit, .lowest = 1},
+    {.name = "initLimit", .field = &Config::init_limit, .lowest = kIntMin},
+    {.name = "syncLimit", .field = &Config::sync_limit, .lowest = kIntMin},
     {.name = "quorumListenOnAllIPs", .field = &Config::listen_on_all_ips},
     {.name = "standaloneEnabled", .field = &Config::standalone_enabled},
     {.name = "autopurge.snapRetainCount",
      .field = &Config::purge_retain_count,
      .lowest = 3,
      .is_raised = true},
-    {.name = "autopurge.purgeInterval", .field = &Config::purge_interval_hours},
+    {.name = "autopurge.purgeInterval", .field = &Config::purge_interval_hours, .is_raised = true},
     {.name = "globalOutstandingLimit",
      .form = kProperty,
      .field = &Config::global_outstanding_limit,
@@ -158,6 +204,9 @@ constexpr Key kSupportedKeys[] = {
     {.name = "skipACL", .form = kProperty, .field = SetFunction{set_skip_acl}},
     {.name = "enforceQuota", .form = kProperty, .field = &Config::enforce_quota},
     {.name = "extendedTypesEnabled", .form = kProperty, .field = &Config::extended_types_enabled},
+    {.name = "emulate353TTLNodes", .form = kProperty, .field = &Config::emulate_353_ttl_nodes},
+    {.name = "dynamicConfigFile", .field = &Config::dynamic_file},
+    {.name = "reconfigEnabled", .field = &Config::reconfig_enabled},
     {.name = "localSessionsEnabled", .field = &Config::local_sessions_enabled},
     {.name = "localSessionsUpgradingEnabled", .field = &Config::local_sessions_upgrading_enabled},
     {.name = "readonlymode.enabled",
@@ -211,13 +260,16 @@ constexpr Key kSupportedKeys[] = {
      .lowest = -1},
     {.name = "connection_throttle_drop_increase",
      .form = kProperty,
-     .field = &Config::connection_throttle_drop_increase},
+     .field = &Config::connection_throttle_drop_increase,
+     .is_strict = true},
     {.name = "connection_throttle_drop_decrease",
      .form = kProperty,
-     .field = &Config::connection_throttle_drop_decrease},
+     .field = &Config::connection_throttle_drop_decrease,
+     .is_strict = true},
     {.name = "connection_throttle_decrease_ratio",
      .form = kProperty,
-     .field = &Config::connection_throttle_decrease_ratio},
+     .field = &Config::connection_throttle_decrease_ratio,
+     .is_strict = true},
     {.name = "connection_throttle_weight_enabled",
      .form = kProperty,
      .field = &Config::connection_throttle_weights_enabled},
@@ -258,79 +310,10 @@ constexpr Key kSupportedKeys[] = {
      .form = kProperty,
      .field = &Config::digest_auth_enabled},
     {.name = "enableEagerACLCheck", .form = kProperty, .field = &Config::eager_acl_check},
-    {.name = "admin.enableServer", .form = kProperty, .field = &Config::admin_enabled},
-    {.name = "admin.serverPort",
-     .form = kProperty,
-     .field = &Config::admin_port,
-     .highest = std::numeric_limits<uint16_t>::max()},
+    {.name = "admin.enableServer", .form = kProperty, .field = SetFunction{set_admin_enabled}},
+    {.name = "admin.serverPort", .form = kProperty, .field = SetFunction{set_admin_port}},
     {.name = "recovery.damaged", .form = kProperty, .field = SetFunction{set_recovery_damaged}},
     {.name = "zooid.election.endEarly", .form = kProperty, .field = &Config::end_election_early},
-};
-
-// The whole text as a number, with the sign that Java accepts; properties may be hexadecimal.
-Result<int64_t> parse_integer(ServerConfig& config, const Key& key, std::string_view value) {
-  std::string_view digits = value;
-  const bool is_hex = key.form != KeyForm::kFile && digits.starts_with("0x");
-  if (is_hex) digits.remove_prefix(2);
-  if (digits.starts_with('+')) digits.remove_prefix(1);
-  int64_t number = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), number, is_hex ? 16 : 10);
-  const bool is_number = error == std::errc{} && end == digits.data() + digits.size();
-  if (is_number && key.is_raised && number < key.lowest) {
-    config.warnings.push_back(
-        fmt::format("{}={} is too low: {} is used", key.name, value, key.lowest));
-    return key.lowest;
-  }
-  if (!is_number || number < key.lowest || number > key.highest) {
-    return expected(fmt::format("a whole number from {} to {}", key.lowest, key.highest));
-  }
-  return number;
-}
-
-// Reads into the field that the variant names.
-struct FieldSetter {
-  ServerConfig& config;
-  const Key& key;
-  std::string_view value;
-
-  Result<> operator()(std::monostate) const { return {}; }
-  Result<> operator()(SetFunction set) const { return set(config, value); }
-
-  template <class Integer>
-  Result<> operator()(Integer ServerConfig::* field) const {
-    TRY_VALUE(number, parse_integer(config, key, value));
-    if constexpr (std::is_same_v<Integer, uint64_t>) {
-      config.*field = number <= 0 ? 0 : static_cast<uint64_t>(number * key.unit);  // 0: no limit
-    } else {
-      ASSERT(std::in_range<Integer>(number * key.unit));
-      config.*field = static_cast<Integer>(number * key.unit);
-    }
-    return {};
-  }
-
-  // Settings of the file must be true or false. Of a property everything but true means false; we
-  // insist there, too, on one of them: what else was meant nobody knows.
-  Result<> operator()(bool ServerConfig::* field) const {
-    const bool is_true = equals_ignoring_case(value, "true");
-    if (!is_true && !equals_ignoring_case(value, "false")) return expected("true or false");
-    config.*field = is_true;
-    return {};
-  }
-
-  Result<> operator()(double ServerConfig::* field) const {
-    double number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size()) return expected("a number");
-    config.*field = number;
-    return {};
-  }
-
-  Result<> operator()(std::string ServerConfig::* field) const {
-    if (value.empty()) return expected("a value");
-    config.*field = value;
-    return {};
-  }
 };
 
 bool matches(const Key& key, std::string_view name) {
@@ -378,7 +361,7 @@ std::optional<std::string_view> nearest_key(std::string_view name) {
   std::optional<std::string_view> nearest;
   for (const auto keys : {supported_keys(), refused_keys(), warned_keys()}) {
     for (const Key& key : keys) {
-      if (key.name.ends_with('*')) continue;
+      if (key.name.ends_with('*') || is_misnomer(key)) continue;
       // Each letter too many is a wrong one.
       const size_t length = key.name.size();
       if ((name.size() > length ? name.size() - length : length - name.size()) >= best) continue;
@@ -389,11 +372,6 @@ std::optional<std::string_view> nearest_key(std::string_view name) {
     }
   }
   return nearest;
-}
-
-Result<> set_field(ServerConfig& config, const Key& key, std::string_view value) {
-  ASSERT(key.key_class == KeyClass::kSupported);
-  return std::visit(FieldSetter{config, key, value}, key.field);
 }
 
 }  // namespace zooid::config

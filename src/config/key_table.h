@@ -3,11 +3,16 @@
 //
 //   supported  sets a field of ServerConfig
 //   refused    the server does not start: the key touches security, membership, quorum or the
-//   meaning
-//              of files, and ignoring it would give something else than was asked for
+//              meaning of files, and ignoring it would give something else than was asked for
 //   warned     has no effect here, and none that matters
 //
 // A refused or warned key with its harmless value asks for nothing and passes in silence.
+//
+// What a value may be is ZooKeeper's rule (tried on 3.9.5, docs/compatibility.md 4): a key of the
+// file alone has to be a number or a boolean, or the server does not start; of one that is a
+// property, too, whatever cannot be read leaves the default, and everything but true means false.
+// Numbers that ask for the impossible (a limit of -5) get the nearest possible one. Each of these
+// leniencies is told by a warning.
 #pragma once
 
 #include <cstdint>
@@ -48,8 +53,10 @@ struct Key {
   int64_t lowest = 0;
   int64_t highest = std::numeric_limits<int32_t>::max();
   int64_t unit = 1;
-  // A number below the range is raised to it, with a warning, as ZooKeeper does.
+  // A number below the range is raised to it, with a warning. So is one of every property.
   bool is_raised = false;
+  // A property of which ZooKeeper insists on a value that can be read.
+  bool is_strict = false;
   std::string_view harmless;
   std::string_view reason;  // refused and warned ones: why
 };
@@ -58,12 +65,16 @@ std::span<const Key> supported_keys();
 std::span<const Key> refused_keys();
 std::span<const Key> warned_keys();
 
+// A name of ZooKeeper's documentation that its servers do not read.
+bool is_misnomer(const Key& key);
+
 // nullptr if ZooKeeper does not know the key. server.N lines are no keys of the table.
 const Key* find_key(std::string_view name);
 // The known key that is most like `name`, if one is like it at all.
 std::optional<std::string_view> nearest_key(std::string_view name);
 
-// Reads `value` into the key's field. The error (kConfig) tells what was expected, without the key.
+// Reads `value` into the key's field. A value that ZooKeeper takes leniently is told in
+// config.warnings. The error (kConfig) tells what was expected, without the key.
 Result<> set_field(ServerConfig& config, const Key& key, std::string_view value);
 
 }  // namespace zooid::config

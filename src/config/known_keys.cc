@@ -37,8 +37,6 @@ constexpr std::string_view kNoAuthProviders =
     "authentication providers are Java classes; digest, ip, world and auth are built in";
 constexpr std::string_view kNoMandatoryAuth =
     "mandatory authentication is not supported yet, so everybody would be let in";
-constexpr std::string_view kNoReconfig =
-    "dynamic reconfiguration is not supported yet; list the servers in this file";
 constexpr std::string_view kNoObservers = "observers are not supported yet";
 constexpr std::string_view kNoWeights =
     "groups and weights are not supported yet; this server would count another quorum than its "
@@ -78,8 +76,6 @@ constexpr Key kRefusedKeys[] = {
     refused(
         "ensembleAuthName", kProperty, "",
         "the ensemble scheme is not supported yet, so clients of other ensembles would be let in"),
-    refused("dynamicConfigFile", kFile, "", kNoReconfig),
-    refused("reconfigEnabled", kFile, "false", kNoReconfig),
     refused("peerType", kFile, "participant", kNoObservers),
     refused("observerMasterPort", kFile, "0", kNoObservers),
     refused("group.*", kFile, "", kNoWeights),
@@ -88,8 +84,6 @@ constexpr Key kRefusedKeys[] = {
     refused("electionAlg", kFile, "3", "only 3 (fast leader election) exists"),
     refused("multiAddress.enabled", kFile, "false",
             "several addresses for one server are not supported yet"),
-    refused("emulate353TTLNodes", kProperty, "false",
-            "the TTL nodes of 3.5.3 are stored in a way that this server would misread"),
     refused("audit.enable", kProperty, "false", kNoAudit),
     refused("version", kFile, "", "a server's file has no configuration version"),
     refused("test.allowDiscontinuousProposals", kProperty, "false", kTestOnly),
@@ -200,6 +194,10 @@ constexpr Key kWarnedKeys[] = {
 };
 
 }  // namespace
+
+bool is_misnomer(const Key& key) {
+  return key.reason == kWrongName;
+}
 
 std::span<const Key> refused_keys() {
   return kRefusedKeys;

@@ -24,17 +24,20 @@ struct ServerConfig {
   int64_t tick_ms = 3000;   // tickTime (Apache's default is 3000)
   int32_t init_limit = 10;  // ticks; required for an ensemble
   int32_t sync_limit = 5;
-  std::string data_dir;                 // dataDir
-  std::string data_log_dir;             // dataLogDir; the same if not set
-  std::optional<uint16_t> client_port;  // clientPort
+  std::string data_dir;      // dataDir
+  std::string data_log_dir;  // dataLogDir; the same if not set
+  // clientPort, or the client part of this server's line. None: a member without clients. 0: the
+  // system chooses.
+  std::optional<uint16_t> client_port;
   std::string client_address;           // clientPortAddress; empty: all
   int32_t client_backlog = -1;          // clientPortListenBacklog
   int32_t max_client_cnxns = 60;        // 0: no limit
   int32_t max_cnxns = 0;                // all connections of this server
-  int64_t min_session_timeout_ms = -1;  // -1: 2 ticks
+  int64_t min_session_timeout_ms = -1;  // -1: 2 ticks; below: none
   int64_t max_session_timeout_ms = -1;  // -1: 20 ticks
   int64_t min_session_timeout() const {
-    return min_session_timeout_ms < 0 ? 2 * tick_ms : min_session_timeout_ms;
+    if (min_session_timeout_ms == -1) return 2 * tick_ms;
+    return min_session_timeout_ms < 0 ? 0 : min_session_timeout_ms;
   }
   int64_t max_session_timeout() const {
     return max_session_timeout_ms < 0 ? 20 * tick_ms : max_session_timeout_ms;
@@ -66,6 +69,7 @@ struct ServerConfig {
   bool auto_create = true;  // db.autocreate
   bool digest_enabled = true;
   bool extended_types_enabled = false;
+  bool emulate_353_ttl_nodes = false;  // emulate353TTLNodes: only with extended types
   bool skip_acl = false;
   bool enforce_quota = false;
   bool close_session_txn = true;
@@ -107,13 +111,17 @@ struct ServerConfig {
   // start.
   bool rejoin_damaged = true;
   bool admin_enabled = true;  // admin.enableServer: accepted, not served yet
-  uint16_t admin_port = 8080;
   bool standalone_enabled = true;
   bool data_dir_autocreate = true;  // datadir.autocreate
   bool write_last_zxid = true;      // serializeLastProcessedZxid.enabled
 
-  // The ensemble; empty for a standalone server. Version 0 for a static file.
+  // dynamicConfigFile: the server lines are read from there at start; it is never written.
+  std::string dynamic_file;
+  bool reconfig_enabled = false;  // accepted, not served yet (docs/decisions/0026)
+  // The ensemble; empty for a standalone server. Version 0 for a static file, else that in the
+  // name of the dynamic file.
   zab::Membership membership;
+  std::optional<zab::Member> only_member;  // a standalone server's one line, if it has one
   std::optional<ServerId> my_id;
   bool is_ensemble() const { return !membership.empty(); }
 
@@ -126,19 +134,28 @@ struct ServerConfig {
   std::vector<std::string> warnings;
 };
 
-// Reads zoo.cfg and myid. Errors (kConfig) name file, line, value and what is expected; a missing
-// or wrong myid says what to write where. One server line only, with standaloneEnabled, means a
-// standalone server, as in Apache.
+// Reads zoo.cfg, the dynamic file that it names, and myid; writes nothing. Errors (kConfig) name
+// file, line, value and what is expected; a missing or wrong myid says what to write where. One
+// server line only, with standaloneEnabled, means a standalone server, as in Apache.
 Result<ServerConfig> load_config(env::FileSystem& files, const std::string& path);
 // The same from text; myid is not read when `read_my_id` is false (tools).
 Result<ServerConfig> parse_config(env::FileSystem& files, std::string_view text,
                                   const std::string& name, bool read_my_id);
+// What must hold beyond the file's text before a server starts, the JVM flags included: clients
+// have a port, directories exist or can be made. Adds warnings about keys that go together. Errors
+// as above.
+Result<> check_start(ServerConfig& config, env::FileSystem& files);
+// Makes the directories, and a file in each for a moment: what would otherwise fail in the middle
+// of the start, with the key's name.
+Result<> check_writable(const ServerConfig& config, env::FileSystem& files);
 // What the environment variables SERVER_JVMFLAGS and JVMFLAGS ask for: -Dname=value with the names
 // that ZooKeeper reads as system properties; other flags are for a JVM and are skipped. A key that
 // the file set is left alone, as in ZooKeeper. Errors as in parse_config.
 Result<> apply_jvm_flags(ServerConfig& config, std::string_view flags);
-// `zooid server` without an argument: clientPort 2181, dataDir in /tmp/zookeeper, tickTime 2000 …
-// or with them: zooid server <port> <dataDir>.
-ServerConfig default_config(uint16_t port, std::string data_dir);
+// The arguments of ZooKeeper's server: <zoo.cfg>, or <port> <dataDir> [<tickTime>
+// [<maxClientCnxns>]] for a standalone server whose connections per client are not limited unless
+// told. None at all: port 2181, dataDir /tmp/zookeeper. Errors as above.
+Result<ServerConfig> config_of_arguments(env::FileSystem& files,
+                                         const std::vector<std::string>& arguments);
 
 }  // namespace zooid::config

@@ -32,9 +32,7 @@ Result<> Shard::listen() {
   ASSERT(parts_->listener == nullptr);
   ShardCore& core = parts_->core;
   const config::ServerConfig& config = core.config;
-  if (!config.client_port) {
-    return fail(Error::Kind::kConfig, config.file + ": clientPort is not set");
-  }
+  if (!config.client_port) return {};  // a member of an ensemble without clients of its own
   const int backlog = config.client_backlog > 0 ? config.client_backlog : kBacklogDefault;
   auto listener = parts_->network.listen(
       env::Endpoint{config.client_address, *config.client_port}, backlog,

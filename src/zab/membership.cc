@@ -58,6 +58,8 @@ std::optional<std::vector<std::string_view>> split_host_and_ports(std::string_vi
     text.remove_prefix(1);
   }
   for (std::string_view part : split(text, ':')) parts.push_back(part);
+  // An empty role counts as none, as in ZooKeeper.
+  while (parts.size() > 1 && parts.back().empty()) parts.pop_back();
   return parts;
 }
 
@@ -188,14 +190,18 @@ Membership::Membership(std::map<ServerId, Member> members, int64_t version)
 }
 
 Result<Member> Membership::parse_member(ServerId id, std::string_view value) {
-  const std::vector<std::string_view> halves = split(value, ';');
+  std::vector<std::string_view> halves = split(value, ';');
+  // So does an empty client part.
+  while (halves.size() > 1 && halves.back().empty()) halves.pop_back();
   if (halves.size() > 2) {
     return config_error("more than one ';' in " + quoted(value) + ": expected " +
                         std::string(kMemberForm));
   }
   Member member{.id = id};
   std::optional<MemberRole> role;
-  for (std::string_view text : split(halves[0], '|')) {
+  std::vector<std::string_view> addresses = split(halves[0], '|');
+  while (addresses.size() > 1 && addresses.back().empty()) addresses.pop_back();
+  for (std::string_view text : addresses) {
     TRY_VALUE(parsed, parse_address(text));
     if (parsed.role && role && *parsed.role != *role) {
       return config_error("the addresses of " + quoted(value) + " name different roles");
