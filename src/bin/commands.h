@@ -15,6 +15,8 @@ void add_operator_commands(CLI::App& app, int& exit_code);  // status, explain, 
 // cli. `cli_command`: the words behind `zooid cli` and its options.
 void add_client_commands(CLI::App& app, const std::vector<std::string>& cli_command,
                          int& exit_code);
+// config check, initialize, cleanup, log, snapshot
+void add_file_commands(CLI::App& app, int& exit_code);
 void add_crosscheck_command(CLI::App& app, int& exit_code);
 void add_sim_command(CLI::App& app, int& exit_code);  // sim
 

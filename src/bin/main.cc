@@ -77,13 +77,21 @@ int main(int argc, char** argv) {
   std::vector<std::string> server_arguments;
   CLI::App* server = app.add_subcommand(
       "server",
-      "Run a server.\n  zooid server /etc/zookeeper/conf/zoo.cfg\n  zooid server 2181 "
-      "/var/lib/data\n"
+      "Run a server.\n  zooid server /etc/zookeeper/conf/zoo.cfg\n"
+      "  zooid server 2181 /var/lib/data 2000 60   (standalone: port, dataDir, tickTime,\n"
+      "                                             maxClientCnxns; the last two may be left out)\n"
       "  zooid server                 (standalone, port 2181, data in /tmp/zookeeper)");
-  server->add_option("config", server_arguments, "zoo.cfg, or port and data directory")
+  server
+      ->add_option("config", server_arguments,
+                   "zoo.cfg, or port, data directory, tick in ms, connections per client host")
+      ->type_name("FILE | PORT DIR [TICK [LIMIT]]")
       ->expected(0, 4);
+  server->footer(
+      "-D flags in SERVER_JVMFLAGS and JVMFLAGS are read as ZooKeeper's, for example "
+      "SERVER_JVMFLAGS=-Dzookeeper.snapCount=1000.");
   server->callback([&] { exit_code = run_server(server_arguments); });
 
+  add_file_commands(app, exit_code);
   add_local_commands(app, exit_code);
   add_operator_commands(app, exit_code);
   add_sim_command(app, exit_code);

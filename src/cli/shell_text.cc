@@ -18,6 +18,8 @@ constexpr std::pair<char, int32_t> kPermissions[] = {{'c', wire::kPermCreate},
                                                      {'w', wire::kPermWrite},
                                                      {'a', wire::kPermAdmin}};
 
+}  // namespace
+
 std::string date_text(int64_t ms) {
   const std::time_t seconds = ms / 1000;
   std::tm parts{};
@@ -26,8 +28,6 @@ std::string date_text(int64_t ms) {
   std::strftime(text, sizeof(text), "%a %b %d %H:%M:%S %Z %Y", &parts);
   return text;
 }
-
-}  // namespace
 
 std::string stat_text(const wire::Stat& stat) {
   return fmt::format(

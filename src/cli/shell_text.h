@@ -10,6 +10,8 @@
 
 namespace zooid::cli {
 
+// As Java's Date, in local time: "Wed Nov 25 02:25:21 UTC 2026".
+std::string date_text(int64_t ms);
 // The eleven lines of a Stat: "cZxid = 0x2", "ctime = Wed Nov 25 02:25:21 UTC 2026" …
 std::string stat_text(const wire::Stat& stat);
 // "'world,'anyone\n: cdrwa"

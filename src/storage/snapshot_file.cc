@@ -277,11 +277,9 @@ Result<SnapshotTrailer> SnapshotLoad::run() {
 
 }  // namespace
 
-Result<std::unique_ptr<state::Database>> load_snapshot_file(env::FileSystem& files,
-                                                            const std::string& path,
-                                                            const ParsedSnapshotName& name,
-                                                            const state::DatabaseOptions& options,
-                                                            const RecoveryWatch& watch) {
+Result<std::unique_ptr<state::Database>> load_snapshot_file(
+    env::FileSystem& files, const std::string& path, const ParsedSnapshotName& name,
+    const state::DatabaseOptions& options, const RecoveryWatch& watch, SnapshotTrailer* told) {
   TRY_VALUE(file, files.open(path, env::OpenMode::kRead));
   TRY_VALUE(file_bytes, file->size());
   auto database = std::make_unique<state::Database>(options);
@@ -291,6 +289,7 @@ Result<std::unique_ptr<state::Database>> load_snapshot_file(env::FileSystem& fil
   database->finish_load(name.zxid);
   // A digest of before the snapshot's beginning is none: the file holds a leader's state as it was
   // received, and only the leader knew where its walk ended.
+  if (told != nullptr) *told = trailer;
   const bool is_told = trailer.digest && trailer.digest->zxid >= name.zxid;
   if (!is_told) database->set_fuzzy_end(state::kFuzzyEndUnknown);
   if (is_told) database->set_snapshot_digest(trailer.digest->zxid, trailer.digest->value);

@@ -69,11 +69,12 @@ Result<bool> looks_whole(env::FileSystem& files, const std::string& path,
                          const ParsedSnapshotName& name);
 
 // The database in a snapshot file, its zxid that of the name. kCorrupt: torn or damaged; kStopped:
-// the watch ended it.
+// the watch ended it. `trailer`, if it is wanted, gets what stands behind the body.
 Result<std::unique_ptr<state::Database>> load_snapshot_file(env::FileSystem& files,
                                                             const std::string& path,
                                                             const ParsedSnapshotName& name,
                                                             const state::DatabaseOptions& options,
-                                                            const RecoveryWatch& watch = {});
+                                                            const RecoveryWatch& watch = {},
+                                                            SnapshotTrailer* trailer = nullptr);
 
 }  // namespace zooid::storage
