@@ -84,8 +84,7 @@ int main(int argc, char** argv) {
   server
       ->add_option("config", server_arguments,
                    "zoo.cfg, or port, data directory, tick in ms, connections per client host")
-      ->type_name("FILE | PORT DIR [TICK [LIMIT]]")
-      ->expected(0, 4);
+      ->type_name("FILE | PORT DIR [TICK [LIMIT]]");
   server->footer(
       "-D flags in SERVER_JVMFLAGS and JVMFLAGS are read as ZooKeeper's, for example "
       "SERVER_JVMFLAGS=-Dzookeeper.snapCount=1000.");

@@ -265,7 +265,8 @@ void read_members(ServerConfig& config, env::FileSystem& files,
   for (const Property& property : properties) {
     if (is_server_line(property.key)) server_lines.push_back(property);
   }
-  if (config.dynamic_file.empty()) return read_server_lines(config, server_lines, 0, problems);
+  if (config.dynamic_file.empty())
+    return read_server_lines(config, server_lines, config.file_version, problems);
   for (const Property& line : server_lines) {
     problems.add_at(line.line, fmt::format("{} must stand in {}, which dynamicConfigFile names",
                                            line.key, config.dynamic_file));

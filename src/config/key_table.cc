@@ -111,6 +111,18 @@ Result<> set_super_digest(ServerConfig& config, std::string_view value) {
   return {};
 }
 
+// Of the configuration of the ensemble, in hexadecimal, as in the text that servers exchange.
+Result<> set_version(ServerConfig& config, std::string_view value) {
+  if (value.starts_with('+')) value.remove_prefix(1);
+  int64_t version = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), version, 16);
+  if (error != std::errc{} || end != value.data() + value.size()) {
+    return expected("a hexadecimal number");
+  }
+  config.file_version = std::max<int64_t>(version, 0);
+  return {};
+}
+
 constexpr std::string_view kNoAdminServer =
     "admin.enableServer, admin.serverPort: the admin server (HTTP) is not served yet; the "
     "four-letter words are, and admin.enableServer=false silences this";
@@ -205,6 +217,7 @@ constexpr Key kSupportedKeys[] = {
     {.name = "enforceQuota", .form = kProperty, .field = &Config::enforce_quota},
     {.name = "extendedTypesEnabled", .form = kProperty, .field = &Config::extended_types_enabled},
     {.name = "emulate353TTLNodes", .form = kProperty, .field = &Config::emulate_353_ttl_nodes},
+    {.name = "version", .field = SetFunction{set_version}},
     {.name = "dynamicConfigFile", .field = &Config::dynamic_file},
     {.name = "reconfigEnabled", .field = &Config::reconfig_enabled},
     {.name = "localSessionsEnabled", .field = &Config::local_sessions_enabled},

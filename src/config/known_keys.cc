@@ -85,7 +85,6 @@ constexpr Key kRefusedKeys[] = {
     refused("multiAddress.enabled", kFile, "false",
             "several addresses for one server are not supported yet"),
     refused("audit.enable", kProperty, "false", kNoAudit),
-    refused("version", kFile, "", "a server's file has no configuration version"),
     refused("test.allowDiscontinuousProposals", kProperty, "false", kTestOnly),
     refused("testingonly.initialZxid", kProperty, "-1", kTestOnly),
 };

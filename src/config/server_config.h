@@ -118,8 +118,9 @@ struct ServerConfig {
   // dynamicConfigFile: the server lines are read from there at start; it is never written.
   std::string dynamic_file;
   bool reconfig_enabled = false;  // accepted, not served yet (docs/decisions/0026)
-  // The ensemble; empty for a standalone server. Version 0 for a static file, else that in the
-  // name of the dynamic file.
+  int64_t file_version = 0;       // version, seldom written by hand
+  // The ensemble; empty for a standalone server. Its version is file_version, or that in the name
+  // of the dynamic file.
   zab::Membership membership;
   std::optional<zab::Member> only_member;  // a standalone server's one line, if it has one
   std::optional<ServerId> my_id;

@@ -23,7 +23,10 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 bool is_harmless(const Key& key, std::string_view value) {
-  return !key.harmless.empty() && equals_ignoring_case(key.harmless, value);
+  // A negative port is none.
+  const bool is_off = key.name == "observerMasterPort" && value.starts_with('-') &&
+                      value.find_first_not_of("0123456789", 1) == std::string_view::npos;
+  return is_off || (!key.harmless.empty() && equals_ignoring_case(key.harmless, value));
 }
 
 // A switch that is off unless it says true: to ZooKeeper a property that says anything else is off.

@@ -112,6 +112,8 @@ def whole_cases():
     yield Case("two servers at one address", "parse", THREE + LINES + "server.4=127.0.0.1:10001:20001\n", MY_ID)
     yield Case("negative initLimit", "parse", THREE.replace("initLimit=10", "initLimit=-1") + LINES, MY_ID)
     yield Case("initLimit=0", "parse", THREE.replace("initLimit=10", "initLimit=0") + LINES, MY_ID)
+    yield Case("a version in the file", "parse", THREE + LINES + "version=1a\nobserverMasterPort=-1\n", MY_ID)
+    yield Case("a version that is none", "parse", THREE + LINES + "version=new\n", MY_ID)
     yield Case("no syncLimit", "parse", THREE.replace("syncLimit=5\n", "") + LINES, MY_ID)
     yield Case("no myid", "parse", THREE + LINES)
     yield Case("myid is no number", "parse", THREE + LINES, {"data/myid": "one\n"})
