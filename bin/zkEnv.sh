@@ -42,7 +42,8 @@ fi
 ZOOCFGDIR="${ZOOCFGDIR:-$(find_config_dir)}"
 # shellcheck disable=SC1091 # the administrator's own files
 [ -f "$ZOOCFGDIR/zookeeper-env.sh" ] && . "$ZOOCFGDIR/zookeeper-env.sh"
-ZOOCFG="$ZOOCFGDIR/${ZOOCFG:-zoo.cfg}"
+ZOOCFG="${ZOOCFG:-zoo.cfg}"
+[[ "$ZOOCFG" == */* ]] || ZOOCFG="$ZOOCFGDIR/$ZOOCFG"
 # shellcheck disable=SC1091
 [ -f "$ZOOCFGDIR/java.env" ] && . "$ZOOCFGDIR/java.env"
 ZOO_LOG_DIR="${ZOO_LOG_DIR:-$ZOOBINDIR/../logs}"
