@@ -1,22 +1,32 @@
 #!/usr/bin/python3
-"""Three servers with real amounts of data, Zooid and Java ZooKeeper in turn:
+"""Three servers with real amounts of data, Zooid and Java ZooKeeper in turn. Parts:
 
-  fill, snapshots under load, an empty server joins (idle and under load), a rolling restart under load,
-  a kill of the leader. A probe writes one znode all the time, one write after the other, and goes to
-  the next server when its connection breaks: its longest time without an acknowledged write is the gap.
+  joins      a follower starts again: with nothing missed, empty (SNAP), behind by what the leader
+             has in memory (DIFF), and by more than that (DIFF from the log files); all idle
+  load       the same while clients write through all servers
+  kill       the leader is killed (median of five), a rolling restart, a follower that was away for
+             ten seconds; all under load
+  snapshots  nothing but a probe writes while a server takes its snapshots
+
+A probe writes one znode all the time, one write after the other, and goes to the next server when
+its connection breaks: its longest time without an acknowledged write is the gap. Who joins is
+watched in its log file: asking it or its leader would wake them.
 
   ./dev bench-scale                               a million znodes of 100 B, then 200,000 of 1 KiB
-  ./dev bench-scale --nodes 100000 --bytes 100 --kinds zooid
+  ./dev bench-scale --nodes 100000 --bytes 100 --kinds zooid --parts joins,kill
+  ./dev bench-scale --also before=/tmp/zooid-before    another binary in the same run
 """
 
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
-import socket
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/integration"))
@@ -25,7 +35,11 @@ import harness  # noqa: E402
 harness.JAVA_OPTIONS = ["-Xmx2000m"]
 # Bounds of the background load: operations a second of all its connections.
 LOAD_RATE = 2000
-SNAP_COUNT = 40_000
+# What a follower misses: less and more than the 32 MiB that a leader keeps in memory.
+MISSED_BYTES = 1024
+MISSED_IN_MEMORY, MISSED_ON_DISK = 25_000, 60_000
+BINARIES = {"zooid": harness.ZOOID}
+ALL_PARTS = ["joins", "load", "kill", "snapshots"]
 
 
 # ---- the probe, a process of its own ----
@@ -74,7 +88,7 @@ def probe_main(ports):
             if connection is not None:
                 connection.close()
             connection = None
-            time.sleep(0.005)
+            time.sleep(0.002)
 
 
 def set_frame(xid, path, data):
@@ -102,15 +116,23 @@ class Probe:
         self.process.wait()
 
 
-# ---- the servers ----
+class Load:
+    """Sets at a fixed rate through all servers until stop()."""
 
-def resident_mib(server, field="VmRSS"):
-    with open(f"/proc/{server.process.pid}/status") as status:
-        for line in status:
-            if line.startswith(field):
-                return int(line.split()[1]) / 1024
-    return 0
+    def __init__(self, ensemble):
+        self.process = subprocess.Popen(
+            [harness.ZOOID, "bench", "-s", ensemble.hosts(), "--mix", "set", "--connections", "16",
+             "--rate", str(LOAD_RATE), "--seconds", "100000", "--nodes", "100"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        harness.ended_at_exit(self.process)
+        time.sleep(2)
 
+    def stop(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+# ---- the data ----
 
 def fill(server, nodes, data):
     connection, _, _ = harness.raw_connect(server.client_port, timeout_ms=40000)
@@ -122,27 +144,27 @@ def fill(server, nodes, data):
         batch += [harness.create_frame(xid + 1 + child, f"/p{parent}/node-{child}", data)
                   for child in range(min(1000, nodes - 1000 * parent))]
         xid += len(batch)
-        connection.sendall(b"".join(batch))
-        for _ in batch:
-            stream.read(int.from_bytes(stream.read(4), "big"))
-    connection.sendall(harness.create_frame(xid, "/probe", b""))
-    stream.read(int.from_bytes(stream.read(4), "big"))
+        exchange(connection, stream, batch)
+    exchange(connection, stream, [harness.create_frame(xid, "/probe")])
     connection.close()
 
 
-class Load:
-    """Sets at a fixed rate through all servers until stop()."""
+def exchange(connection, stream, frames):
+    connection.sendall(b"".join(frames))
+    for _ in frames:
+        stream.read(int.from_bytes(stream.read(4), "big"))
 
-    def __init__(self, ensemble):
-        self.process = subprocess.Popen(
-            [harness.ZOOID, "bench", "-s", ensemble.hosts(), "--mix", "set", "--connections", "16",
-             "--rate", str(LOAD_RATE), "--seconds", "100000", "--nodes", "100"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        harness.ended_at_exit(self.process)
 
-    def stop(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+def write_missed(server, count):
+    """Sets of MISSED_BYTES each, pipelined."""
+    connection, _, _ = harness.raw_connect(server.client_port, timeout_ms=40000)
+    connection.settimeout(120)
+    stream = connection.makefile("rb", buffering=1 << 16)
+    data = b"m" * MISSED_BYTES
+    for first in range(0, count, 500):
+        exchange(connection, stream, [set_frame(xid, "/probe", data)
+                                      for xid in range(first, min(first + 500, count))])
+    connection.close()
 
 
 def snapshots(server):
@@ -150,12 +172,91 @@ def snapshots(server):
     return sorted(name for name in names if name.startswith("snapshot."))
 
 
-def join(server, seconds=600):
-    """Starts it; until it serves."""
-    began = time.monotonic()
+def make_template(directory, nodes, size):
+    """version-2 with one snapshot of so many znodes and no log; made by Zooid, once."""
+    if os.path.exists(os.path.join(directory, "done")):
+        return directory
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+    server = harness.standalone("zooid", "snapCount=1000000000\n", directory=directory).start()
+    server.wait_mode("standalone")
+    fill(server, nodes, b"v" * size)
+    server.kill(signal.SIGTERM)
+    # What it replays counts for the next snapshot.
+    with open(server.config_path) as config:
+        text = config.read()
+    with open(server.config_path, "w") as config:
+        config.write(text.replace("snapCount=1000000000", "snapCount=2"))
     server.start()
-    server.wait_mode("leader", "follower", seconds=seconds)
-    return (time.monotonic() - began) * 1000
+    server.wait_mode("standalone", seconds=120)
+    harness.wait_for(lambda: len(snapshots(server)) > 0 and "snapshot written" in server.log(), 120,
+                     "its snapshot")
+    server.kill(signal.SIGTERM)
+    version_2 = os.path.join(server.data, "version-2")
+    for name in os.listdir(version_2):
+        if name != snapshots(server)[-1]:
+            os.remove(os.path.join(version_2, name))
+    open(os.path.join(directory, "done"), "w").close()
+    return directory
+
+
+def snapshot_mb(template):
+    version_2 = os.path.join(template, "data/version-2")
+    return sum(os.path.getsize(os.path.join(version_2, n)) for n in os.listdir(version_2)) / 1e6
+
+
+# ---- the servers ----
+
+def resident_mib(server, field="VmRSS"):
+    with open(f"/proc/{server.process.pid}/status") as status:
+        for line in status:
+            if line.startswith(field):
+                return int(line.split()[1]) / 1024
+    return 0
+
+
+class Servers:
+    """An ensemble of one kind that begins with the template's data."""
+
+    def __init__(self, kind, template, settings="snapCount=10000000"):
+        self.is_java = kind == "java"
+        if not self.is_java:
+            harness.ZOOID = BINARIES[kind]
+        self.ensemble = harness.Ensemble(
+            ["java" if self.is_java else "zooid"] * 3, tick_ms=2000, init_limit=100, sync_limit=10,
+            settings=f"commitLogCount=100000\n{settings}")
+        for server in self.ensemble:
+            shutil.copytree(os.path.join(template, "data/version-2"),
+                            os.path.join(server.data, "version-2"))
+        # What the copies wrote is on its way to the disk else.
+        os.sync()
+        began = time.monotonic()
+        self.ensemble.start()
+        self.leader = self.ensemble.wait_all(120)
+        self.start_ms = (time.monotonic() - began) * 1000
+
+    def follower(self):
+        leader = self.ensemble.wait_leader()
+        return next(s for s in self.ensemble if s is not leader)
+
+    def join(self, server):
+        """Starts it; how long until it serves, and how long its synchronisation took (Zooid)."""
+        before = len(server.log())
+        pattern = (r"Peer state changed: (following|leading) - broadcast" if self.is_java else
+                   r"synchronise ([0-9.]+) (ms|s|us) \(([A-Z]+)")
+        began = time.monotonic()
+        server.start()
+        found = harness.wait_for(lambda: re.search(pattern, server.log()[before:]), 600,
+                                 f"server {server.id} serves", interval=0.005)
+        took_ms = (time.monotonic() - began) * 1000
+        if self.is_java:
+            return took_ms, None, ""
+        sync_ms = float(found[1]) * {"ms": 1, "s": 1000, "us": 0.001}[found[2]]
+        return took_ms, sync_ms, found[3]
+
+    def stop(self):
+        self.ensemble.stop()
+        shutil.rmtree(self.ensemble.directory, ignore_errors=True)
 
 
 def empty(server):
@@ -164,58 +265,142 @@ def empty(server):
     shutil.rmtree(os.path.join(server.data, "zooid"), ignore_errors=True)
 
 
-def measure(kind, nodes, size):
-    rows = {}
-    ensemble = harness.Ensemble([kind] * 3, tick_ms=2000, init_limit=100, sync_limit=10,
-                                settings=f"snapCount={SNAP_COUNT}")
-    ensemble.start()
-    leader = ensemble.wait_all()
-    began = time.monotonic()
-    fill(leader, nodes, b"v" * size)
-    rows["fill, s"] = time.monotonic() - began
-    time.sleep(3)
-    rows["resident, largest, MiB"] = max(resident_mib(s) for s in ensemble)
+def longest_step(ensemble, rows, what):
+    """The longest step of a loop, by the servers' own watchdogs."""
+    worst = None
+    for server in ensemble:
+        if not server.alive():
+            continue
+        values = server.monitor()
+        if "zk_zooid_loop_longest_step_ms" not in values:
+            return
+        step = (float(values["zk_zooid_loop_longest_step_ms"]),
+                values["zk_zooid_loop_longest_step_what"])
+        worst = max(worst, step) if worst else step
+    if worst is not None:
+        rows[f"{what}: longest step of a loop, ms"] = worst[0]
+        print(f"  longest step, {what}: {worst[0]:.1f} ms in {worst[1]}", file=sys.stderr)
 
-    probe, load = Probe(ensemble), Load(ensemble)
-    time.sleep(2)
-    probe.look()
-    before = {s.id: snapshots(s) for s in ensemble}
-    harness.wait_for(lambda: all(snapshots(s) != before[s.id] for s in ensemble), 300,
-                     "snapshots under load", interval=0.2)
-    rows["snapshots under load: slowest write, ms"] = probe.look()["slowest_ms"]
 
-    follower = next(s for s in ensemble if s.mode() == "follower")
+# ---- parts ----
+
+def add_join(rows, what, joined, megabytes):
+    took_ms, sync_ms, mode = joined
+    rows[f"{what}, ms"] = took_ms
+    if sync_ms is not None:
+        print(f"  {what}: {mode}, synchronise {sync_ms:.0f} ms, "
+              f"{megabytes / sync_ms * 1000:.0f} MB/s", file=sys.stderr)
+        rows[f"{what}: synchronisation, MB/s"] = megabytes / sync_ms * 1000
+
+
+def joins(kind, template, rows):
+    servers = Servers(kind, template)
+    rows["three servers start with the data, ms"] = servers.start_ms
+    rows["resident after it, largest, MiB"] = max(resident_mib(s) for s in servers.ensemble)
+    rows["peak at a start / resident after it"] = max(
+        resident_mib(s, "VmHWM") / resident_mib(s) for s in servers.ensemble)
+    add_joins(servers, rows, template, "idle")
+    longest_step(servers.ensemble, rows, "joins")
+    servers.stop()
+
+
+def add_joins(servers, rows, template, how):
+    missed_mb = {n: n * (MISSED_BYTES + 60) / 1e6 for n in (MISSED_IN_MEMORY, MISSED_ON_DISK)}
+    write_missed(servers.ensemble.wait_leader(), 10)  # so that all have something of this epoch
+    time.sleep(1)
+    follower = servers.follower()
+    follower.kill()
+    rows[f"follower starts again, nothing missed, {how}, ms"] = servers.join(follower)[0]
     empty(follower)
-    probe.look()
-    rows["empty server joins under load, ms"] = join(follower)
-    rows["– longest gap, ms"] = probe.look()["gap_ms"]
-    load.stop()
-    time.sleep(2)
-    empty(follower)
-    rows["empty server joins, idle, ms"] = join(follower)
-
-    load = Load(ensemble)
-    time.sleep(2)
-    leader = ensemble.wait_leader()
-    probe.look()
-    for server in [s for s in ensemble if s is not leader] + [leader]:
-        server.kill(signal.SIGTERM)
-        join(server)
+    add_join(rows, f"empty server, {how}", servers.join(follower), snapshot_mb(template))
+    for count, name in ((MISSED_IN_MEMORY, "missed 27 MB"), (MISSED_ON_DISK, "missed 65 MB")):
+        follower.kill()
+        write_missed(servers.ensemble.wait_leader(), count)
         time.sleep(1)
-    rows["rolling restart under load: longest gap, ms"] = probe.look()["gap_ms"]
+        add_join(rows, f"follower that {name}, {how}", servers.join(follower), missed_mb[count])
 
-    leader = ensemble.wait_leader()
+
+def load(kind, template, rows):
+    servers = Servers(kind, template)
+    background, probe = Load(servers.ensemble), Probe(servers.ensemble)
+    time.sleep(2)
     probe.look()
-    leader.kill()
-    time.sleep(5)
-    rows["leader kill: longest gap, ms"] = probe.look()["gap_ms"]
-    rows["leader comes back, ms"] = join(leader)
-    rows["highest resident, MiB"] = max(resident_mib(s, "VmHWM") for s in ensemble)
-    load.stop()
+    add_joins(servers, rows, template, "under load")
+    rows["– longest gap in all of these, ms"] = probe.look()["gap_ms"]
+    longest_step(servers.ensemble, rows, "joins under load")
+    background.stop()
     probe.stop()
-    ensemble.stop()
-    shutil.rmtree(ensemble.directory, ignore_errors=True)
-    return rows
+    servers.stop()
+
+
+def kill(kind, template, rows):
+    servers = Servers(kind, template)
+    background, probe = Load(servers.ensemble), Probe(servers.ensemble)
+    time.sleep(3 if kind != "java" else 10)  # let the compiler of the JVM work first
+    probe.look()
+    gaps, back = [], []
+    for _ in range(5 if kind != "java" else 3):
+        leader = servers.ensemble.wait_leader()
+        probe.look()
+        leader.kill()
+        time.sleep(5)
+        gaps.append(probe.look()["gap_ms"])
+        back.append(servers.join(leader)[0])
+        time.sleep(1)
+    rows["leader kill: longest gap, median, ms"] = statistics.median(gaps)
+    rows["– the worst of them, ms"] = max(gaps)
+    rows["the killed leader comes back, median, ms"] = statistics.median(back)
+
+    follower = servers.follower()
+    follower.kill()
+    time.sleep(10)
+    probe.look()
+    rows["a follower is back after 10 s, ms"] = servers.join(follower)[0]
+    time.sleep(1)
+    rows["– longest gap, ms"] = probe.look()["gap_ms"]
+
+    leader = servers.ensemble.wait_leader()
+    probe.look()
+    for server in [s for s in servers.ensemble if s is not leader] + [leader]:
+        server.kill(signal.SIGTERM)
+        servers.join(server)
+        time.sleep(1)
+    rows["rolling restart: longest gap, ms"] = probe.look()["gap_ms"]
+    rows["highest resident of all, MiB"] = max(resident_mib(s, "VmHWM") for s in servers.ensemble)
+    longest_step(servers.ensemble, rows, "kills")
+    background.stop()
+    probe.stop()
+    servers.stop()
+
+
+def snapshots_part(kind, template, rows):
+    servers = Servers(kind, template, "snapCount=4000")
+    probe = Probe(servers.ensemble)
+    time.sleep(2)
+    before = {s.id: len(snapshots(s)) for s in servers.ensemble}
+    probe.look()
+    harness.wait_for(lambda: all(len(snapshots(s)) > before[s.id] for s in servers.ensemble), 100,
+                     "snapshots", interval=0.2)
+    found = probe.look()
+    rows["snapshots, one writer: slowest write, ms"] = found["slowest_ms"]
+    longest_step(servers.ensemble, rows, "snapshots")
+    probe.stop()
+    servers.stop()
+
+
+PARTS = {"joins": joins, "load": load, "kill": kill, "snapshots": snapshots_part}
+
+
+def print_table(title, found, kinds):
+    print(title.ljust(64) + "".join(f"{kind:>12}" for kind in kinds))
+    for name in found[kinds[0]]:
+        values = [found[kind].get(name) for kind in kinds]
+        line = name.ljust(64) + "".join("           –" if v is None else f"{v:12.1f}" for v in values)
+        for value in values[1:]:
+            if value:
+                line += f"{values[0] / value:10.3f}"
+        print(line)
+    print(flush=True)
 
 
 def main():
@@ -226,20 +411,32 @@ def main():
     parser.add_argument("--nodes", type=int)
     parser.add_argument("--bytes", type=int, default=100)
     parser.add_argument("--kinds", default="zooid,java")
+    parser.add_argument("--parts", default=",".join(ALL_PARTS))
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=BINARY",
+                        help="a further kind: another binary of Zooid")
+    parser.add_argument("--templates", default="",
+                        help="keeps the filled data there for further runs")
     arguments = parser.parse_args()
     sizes = [(1_000_000, 100), (200_000, 1024)]
     if arguments.nodes:
         sizes = [(arguments.nodes, arguments.bytes)]
     kinds = arguments.kinds.split(",")
+    for named in arguments.also:
+        name, _, binary = named.partition("=")
+        BINARIES[name] = binary
+        kinds.append(name)
+    own_binary = harness.ZOOID
+    templates = arguments.templates or harness.temporary_directory("zooid-scale-")
     for nodes, size in sizes:
-        found = {kind: measure(kind, nodes, size) for kind in kinds}
-        print(f"{nodes} znodes of {size} B".ljust(48) + "".join(f"{kind:>12}" for kind in kinds))
-        for name in found[kinds[0]]:
-            line = name.ljust(48) + "".join(f"{found[kind][name]:12.1f}" for kind in kinds)
-            if len(kinds) == 2:
-                line += f"{found[kinds[0]][name] / max(found[kinds[1]][name], 1e-9):10.3f}"
-            print(line)
-        print(flush=True)
+        template = make_template(os.path.join(templates, f"{nodes}x{size}"), nodes, size)
+        for part in arguments.parts.split(","):
+            found = {kind: {} for kind in kinds}
+            for kind in kinds:
+                print(f"{part} {kind}", file=sys.stderr, flush=True)
+                PARTS[part](kind, template, found[kind])
+                harness.ZOOID = own_binary
+            print_table(f"{part}: {nodes} znodes of {size} B, {snapshot_mb(template):.0f} MB", found,
+                        kinds)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@ std::string environment_value(const char* name) {
 }
 
 int64_t count_open_files() {
+  // Linux tells the number as the directory's size since 6.2; to list 10,000 of them takes long.
+  struct stat directory{};
+  if (stat("/proc/self/fd", &directory) == 0 && directory.st_size > 0) return directory.st_size;
   int64_t count = 0;
   std::error_code error;
   for (std::filesystem::directory_iterator it("/proc/self/fd", error), end; !error && it != end;

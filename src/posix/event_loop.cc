@@ -24,8 +24,10 @@ constexpr int64_t kWaitMaxUs = 3'600'000'000;
 constexpr int64_t kStopDrainUs = 1'000'000;
 // A wake-up that comes so late was not late by itself: the process stood still.
 constexpr int64_t kStoodStillUs = 1'000'000;
-// Workers that keep waking each other must not keep the network waiting.
+// Workers that keep waking each other must not keep the network waiting: so many rounds at most,
+// and no further one after so long a time.
 constexpr int kBatchesPerWakeUp = 16;
+constexpr int64_t kBatchesUs = 4'000;
 
 Now read_clocks() {
   timespec mono{};
@@ -118,6 +120,7 @@ bool EventLoop::Parts::run_batches() {
   for (int round = 0; round < kBatchesPerWakeUp; ++round) {
     for (env::Worker* worker : workers) worker->on_batch(now);
     if (!waker.take()) return false;
+    if (round > 0 && read_clocks().mono_us - now.mono_us >= kBatchesUs) break;
   }
   waker.wake();  // the next wake-up goes on, without sleeping
   return true;

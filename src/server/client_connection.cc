@@ -46,7 +46,7 @@ ClientConnection::~ClientConnection() = default;
 
 void ClientConnection::on_bytes(std::string_view bytes) {
   core_.take_messages_if_any();
-  if (state_ == State::kClosed || state_ == State::kCommand) return;
+  if (state_ == State::kClosed || state_ == State::kCommand || core_.is_condemned(id_)) return;
   core_.counters.bytes_received += bytes.size();
   if (state_ == State::kOpen) {
     last_heard_us_ = core_.clock.now().mono_us;
@@ -345,7 +345,7 @@ void ClientConnection::resume_after_backlog(Now now) {
 }
 
 void ClientConnection::deliver(std::string_view frame) {
-  if (state_ != State::kOpen) return;
+  if (state_ != State::kOpen || core_.is_condemned(id_)) return;
   const size_t backlog = stream_->backlog();
   if (backlog >= backlog_cap_ || (backlog > kBacklogResumeBytes && core_.is_output_overfull())) {
     return core_.note_overflowing(id_);

@@ -103,7 +103,8 @@ class ElectionLinks {
     std::string slot;                 // framed and unsent; empty: nothing waits
     std::string last;                 // framed; the last message given to a connection
     uint64_t last_round = 0;
-    uint64_t reopened_round = 0;  // a broken connection is re-opened once in a round
+    uint64_t reopened_round = 0;  // a broken connection is re-opened a few times in a round
+    int reopened = 0;             // in that round
     int64_t reopen_at_us = kNever;
     std::string trouble;  // why the last attempt failed; a change is worth a line in the log
   };
@@ -128,6 +129,7 @@ class ElectionLinks {
   void on_bytes(Link& link, std::string_view bytes);
   void on_room(Link& link);
   void on_closed(Link& link, const Error& reason);
+  void reopen_later(Peer& peer);
   void on_attempt_failed(ServerId id, Peer& peer, const Error& reason);
   void meet(Link& link, const wire::Hello& hello);
   void receive(Link& link);

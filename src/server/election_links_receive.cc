@@ -12,7 +12,9 @@
 namespace zooid::server {
 namespace {
 
-constexpr int64_t kReopenDelayUs = 20'000;
+// The first time, then twice as long each.
+constexpr int64_t kReopenDelayUs = 5'000;
+constexpr int kReopensOfRound = 4;
 
 // Observers of very old versions all use this id.
 constexpr ServerId kAnonymousObserver{INT64_MAX};
@@ -143,12 +145,19 @@ void ElectionLinks::on_closed(Link& link, const Error& reason) {
   Peer& peer = it->second;
   if (stage == Link::Stage::kConnecting) return on_attempt_failed(id, peer, reason);
   log::info("election connection lost server={} reason=\"{}\"", id.value, reason.message);
-  // This round's vote may have died with the connection, and whether the peer is still there is
-  // worth knowing now (rule 16). Once a round, lest a peer that closes every connection keeps us
-  // busy; and not at once, since the peer may only be replacing the connection by another.
-  if (peer.last_round != round_ || peer.reopened_round == round_) return;
+  // This round's vote may have died with the connection.
+  if (peer.last_round == round_) reopen_later(peer);
+}
+
+// Whether the peer is still there is worth knowing now (rule 16). A process that is being killed
+// takes connections for some milliseconds after it has broken others, so once is not enough; but
+// not many times a round, lest a peer that closes every connection keeps us busy; and not at once,
+// since the peer may only be replacing the connection by another.
+void ElectionLinks::reopen_later(Peer& peer) {
+  if (peer.reopened_round != round_) peer.reopened = 0;
   peer.reopened_round = round_;
-  peer.reopen_at_us = clock_.now().mono_us + kReopenDelayUs;
+  if (peer.reopened == kReopensOfRound) return;
+  peer.reopen_at_us = clock_.now().mono_us + (kReopenDelayUs << peer.reopened++);
 }
 
 void ElectionLinks::on_attempt_failed(ServerId id, Peer& peer, const Error& reason) {
@@ -159,7 +168,12 @@ void ElectionLinks::on_attempt_failed(ServerId id, Peer& peer, const Error& reas
     log::warn("no election connection server={} reason=\"{}\"", id.value, reason.message);
   }
   if (!peer.untried.empty()) return connect_next(id, peer);
-  if (!peer.is_refused_so_far) return;
+  if (!peer.is_refused_so_far) {
+    const bool was_there =
+        reason.kind == Error::Kind::kClosed || reason.kind == Error::Kind::kOther;
+    if (was_there && peer.attempt_round == round_) reopen_later(peer);
+    return;
+  }
   if (peer.attempt_round == round_) return events_.on_peer_refused(id);
   // The attempt began before this round: its result says nothing about now.
   if (!peer.slot.empty()) connect(id, peer);

@@ -122,7 +122,7 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
     // A snapshot that is just being published would be one of what is cut off.
     core_.await_snapshot_worker();
   }
-  if (effects.adopt_tail) core_.apply_window(*effects.adopt_tail);
+  if (effects.adopt_tail) apply_to_ = std::max(apply_to_, *effects.adopt_tail);
   std::optional<Zxid> never_logged;
   for (zab::WindowTxn& txn : effects.appends) {
     if (is_planted(PlantedBug::kZk4925) && !established_) {
@@ -137,14 +137,19 @@ void FollowerRole::carry_out(zab::LearnerEffects& effects, Now now) {
     core_.log.submit(storage::WriteEpoch{core_.incarnation, storage::EpochFile::kCurrent,
                                          *effects.persist_current_epoch});
   }
-  complete_syncs(effects);
   if (effects.committed) {
     note_committed(*effects.committed);
-    core_.apply_window(*effects.committed);
+    apply_to_ = std::max(apply_to_, *effects.committed);
     if (established_) milestones_.first_commit = true;
   }
+  for (const auto& done : effects.syncs_done) {
+    if (syncs_.empty()) break;
+    due_syncs_.push_back({syncs_.front(), done.after_commit});
+    syncs_.pop_front();
+  }
   if (!effects.sync.empty()) milestones_.synchronised = effects.sync;
-  if (effects.established) establish(*effects.established, now);
+  if (effects.established) to_establish_ = effects.established;
+  apply_committed(now);
   for (const auto& done : effects.revalidated) {
     const auto asked = std::ranges::find(attaching_, done.session, &AttachSession::session);
     if (asked == attaching_.end()) continue;
@@ -208,17 +213,22 @@ void FollowerRole::keep_pace(Now now) {
   }
 }
 
-// Each where it stands among the commits: its reply shows no later transaction, and comes before
-// the events of one.
-void FollowerRole::complete_syncs(const zab::LearnerEffects& effects) {
-  for (const auto& done : effects.syncs_done) {
-    if (syncs_.empty()) return;
-    if (effects.committed) core_.apply_window(std::min(done.after_commit, *effects.committed));
-    core_.tell(syncs_.front().origin.shard,
-               SyncDone{syncs_.front().origin.connection, syncs_.front().xid,
-                        core_.database->last_zxid()});
-    syncs_.pop_front();
+// Each sync where it stands among the commits: its reply shows no later transaction, and comes
+// before the events of one.
+void FollowerRole::apply_committed(Now now) {
+  is_behind_ = apply_to_ > core_.database->last_zxid() || !due_syncs_.empty() || to_establish_;
+  if (!is_behind_) return;
+  while (!due_syncs_.empty()) {
+    const auto& [sync, after] = due_syncs_.front();
+    if (!core_.apply_some(std::min(after, apply_to_))) return;
+    core_.tell(sync.origin.shard,
+               SyncDone{sync.origin.connection, sync.xid, core_.database->last_zxid()});
+    due_syncs_.pop_front();
   }
+  if (!core_.apply_some(apply_to_)) return;
+  is_behind_ = false;
+  if (core_.end_requested()) return;  // one of them cannot be read
+  if (to_establish_) establish(*std::exchange(to_establish_, std::nullopt), now);
 }
 
 // The stream is the body of a snapshot file, so it is written as it arrives; until it is published
@@ -484,6 +494,7 @@ void FollowerRole::on_step(Now now) {
   if (core_.end_requested()) return;
   core_.expire_local_sessions(now);
   if (now.mono_us >= resume_at_us_) resume_if_written(now);
+  if (is_behind_) apply_committed(now);
   zab::LearnerEffects effects;
   if (now.mono_us >= machine_->next_deadline()) machine_->on_timer(now, effects);
   while (!held_.empty() && core_.pending_writes.size() < requests_in_flight_max()) {
@@ -494,6 +505,7 @@ void FollowerRole::on_step(Now now) {
 }
 
 int64_t FollowerRole::next_deadline() const {
+  if (is_behind_) return 0;
   return std::min({machine_->next_deadline(), link_->next_deadline(), pace_.next_deadline(),
                    core_.local_sessions.next_deadline(), resume_at_us_});
 }

@@ -48,7 +48,8 @@ class FollowerRole {
   enum class Install { kNone, kReceiving, kWriting, kMarking, kPublishing, kCutting };
 
   void carry_out(zab::LearnerEffects& effects, Now now);
-  void complete_syncs(const zab::LearnerEffects& effects);
+  // Applies what is committed, completes the syncs that stand in between, then serves if it is to.
+  void apply_committed(Now now);
   void append(zab::WindowTxn txn);
   void note_committed(Zxid up_to);
   // Reads from the leader, or not, or leaves: as the log's disk allows.
@@ -84,6 +85,15 @@ class FollowerRole {
     int32_t xid;
   };
   std::deque<WaitingSync> syncs_;
+  // Answered by the leader: each is complete when everything up to `after` is applied.
+  struct DueSync {
+    WaitingSync sync;
+    Zxid after;
+  };
+  std::deque<DueSync> due_syncs_;
+  Zxid apply_to_;           // everything up to here is committed
+  bool is_behind_ = false;  // not all of that is applied yet
+  std::optional<Epoch> to_establish_;
   FollowerPace pace_;
   // Appended and not committed: zxid and bytes.
   std::deque<std::pair<Zxid, size_t>> uncommitted_;

@@ -62,7 +62,11 @@ std::string answer_with_facts(const ShardCore& core, const Word& word, const Rep
   }
   if (word.name == "mntr") return monitor_report(core, facts);
   if (word.name == "conf") return configuration_report(core, facts);
-  if (word.name == "dump") return session_report(core, facts);
+  if (word.name == "dump") {
+    list = LongAnswer{LongAnswer::List::kEphemerals, ""};
+    list->owners = facts.ephemeral_owners;
+    return session_report(facts);
+  }
   ASSERT(word.name == "dirs");
   return fmt::format("datadir_size: {}\nlogdir_size: {}\n", facts.data_dir_bytes,
                      facts.log_dir_bytes);

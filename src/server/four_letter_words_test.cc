@@ -3,6 +3,8 @@
 
 #include <regex>
 
+#include "base/mark.h"
+#include "base/mark.h"
 #include "base/version.h"
 #include "server/shard_fixture.h"
 #include "server/word_reports.h"
@@ -259,24 +261,51 @@ TEST_F(FourLetterWordsTest, mntr_shows_quotas_by_namespace) {
 TEST_F(FourLetterWordsTest, dump_has_the_captured_form) {
   start();
   auto client = connect_open();
+  client->inbound = create(1, "/a", "x", 1) + create(2, "/b", "x", 1);
+  settle();
   auto facts = make_facts();
   facts->sessions = {{SessionId{5}, 10'000, 1'795'334'916'000}};
-  facts->ephemerals = {{SessionId{5}, {"/a/eph", "/b"}}};
+  facts->ephemeral_owners = {session_of(*client), SessionId{5}};
   const std::vector<std::string> lines = lines_of(ask("dump", facts));
   const std::vector<std::string> expected = {"SessionTracker dump:",
                                              "Session Sets (1)/(1):",
                                              "1 expire at Sun Nov 22 08:08:36 UTC 2026:",
                                              "\t0x5",
                                              "ephemeral nodes dump:",
-                                             "Sessions with Ephemerals (1):",
-                                             "0x5:",
-                                             "\t/a/eph",
+                                             "Sessions with Ephemerals (2):",
+                                             "0x100000000000001:",
+                                             "\t/a",
                                              "\t/b",
+                                             "0x5:",
                                              "Connections dump:"};
   ASSERT_GE(lines.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(lines[i], expected[i]);
   EXPECT_NE(ask("dump", facts).find("\tip: /127.0.0.1:40001 sessionId: 0x100000000000001\n"),
             std::string::npos);
+}
+
+TEST_F(FourLetterWordsTest, dump_writes_many_ephemerals_in_slices) {
+  start();
+  auto client = connect_open();
+  constexpr int kNodes = 4'500;
+  for (int i = 0; i < kNodes; ++i) client->inbound += create(i, "/e" + std::to_string(i), "", 1);
+  settle();
+  auto facts = make_facts();
+  facts->ephemeral_owners = {session_of(*client)};
+  auto asking = network.connect_client();
+  asking->inbound = "dump";
+  step();
+  ASSERT_FALSE(replica.inspects.empty());
+  const uint64_t slices_before = mark_count("words.list_in_slices");
+  shard->inbox().push(InspectReply{replica.inspects.back().origin.connection, facts});
+  for (int i = 0; i < 10; ++i) step();
+  EXPECT_TRUE(asking->closed_by_server);
+  EXPECT_EQ(mark_count("words.list_in_slices") - slices_before, 2u);
+  const std::vector<std::string> lines = lines_of(asking->received);
+  const auto first = std::ranges::find(lines, "\t/e0");
+  ASSERT_LE(kNodes, lines.end() - first);
+  for (int i = 0; i < kNodes; ++i) EXPECT_EQ(first[i], "\t/e" + std::to_string(i));
+  EXPECT_EQ(first[kNodes], "Connections dump:");
 }
 
 TEST_F(FourLetterWordsTest, local_sessions_stand_before_the_global_ones) {

@@ -9,7 +9,7 @@ namespace zooid::server {
 namespace {
 
 // First pause between attempts, doubling to the last (rule 17).
-constexpr int64_t kRetryFirstUs = 10'000;
+constexpr int64_t kRetryFirstUs = 2'000;
 constexpr int64_t kRetryMaxUs = 200'000;
 // Nothing listens there for so long: the elected server does not lead, and has perhaps joined
 // another leader since, which nobody would tell us. (A Java winner listens some 200 ms after its

@@ -33,9 +33,9 @@ zab::LeaderOptions leader_options(const config::ServerConfig& config) {
 }  // namespace
 
 LeaderRole::LeaderRole(ReplicaCore& core, const zab::Membership& membership, Now now)
-    : core_(core), membership_(membership) {
+    : core_(core), membership_(membership), tail_end_(core.last_logged) {
   // Everything logged becomes this leader's history, committed or not (rule 5).
-  core_.apply_window(core_.last_logged);
+  is_tail_applied_ = core_.apply_some(tail_end_);
   events_.on_packet = [this](zab::LearnerKey key, const wire::QuorumPacket& packet) {
     zab::LeaderEffects effects;
     const Now at = core_.clock.now();
@@ -148,6 +148,7 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
   for (const zab::LearnerKey key : effects.snapshots) {
     const auto it = connections_.find(key);
     if (it == connections_.end() || it->second->is_closed()) continue;
+    catch_up();
     machine_->on_snapshot_begun(key, core_.database->last_zxid(), now);
     it->second->begin_snapshot(*machine_, *core_.database, now);
   }
@@ -181,7 +182,14 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
   }
 }
 
+void LeaderRole::catch_up() {
+  if (!is_tail_applied_) core_.apply_window(tail_end_);
+  is_tail_applied_ = true;
+  if (primary_) primary_->catch_up();
+}
+
 void LeaderRole::establish(Epoch epoch, Now now) {
+  catch_up();
   core_.current_epoch = epoch;
   if (!core_.judge_state()) return;
   const auto dropped = core_.database->drop_orphaned_ephemerals();
@@ -211,7 +219,7 @@ void LeaderRole::order(const WriteOrder& write, zab::LeaderEffects& effects, Now
 
 template <class Request>
 void LeaderRole::hold(Request request) {
-  if (held_.empty()) {
+  if (held_.empty() && core_.is_log_full()) {
     MARK("leader.log_full");
     ++core_.log_limit_hit;
   }
@@ -219,7 +227,7 @@ void LeaderRole::hold(Request request) {
 }
 
 void LeaderRole::order_held(Now now) {
-  while (!held_.empty() && !core_.is_log_full()) {
+  while (!held_.empty() && can_order()) {
     Held next = std::move(held_.front());
     held_.pop_front();
     if (auto* write = std::get_if<ClientWrite>(&next)) {
@@ -403,7 +411,7 @@ void LeaderRole::on_history(storage::HistoryRead& read, Now now) {
 }
 
 void LeaderRole::expire_sessions(Now now) {
-  if (!primary_) return;
+  if (!primary_ || primary_->is_behind()) return;
   zab::LeaderEffects effects;
   const std::vector<SessionId> expired = primary_->take_expired(now);
   log_expired("session", expired);
@@ -433,6 +441,8 @@ void LeaderRole::on_step(Now now) {
     machine_->on_timer(now, effects);
     carry_out(effects, now);
   }
+  if (!is_tail_applied_) is_tail_applied_ = core_.apply_some(tail_end_);
+  if (primary_ && primary_->is_behind()) primary_->go_on();
   order_held(now);
   step_part("leader", "expiry");
   expire_sessions(now);
@@ -459,6 +469,7 @@ void LeaderRole::pump_all(Now now) {
 }
 
 int64_t LeaderRole::next_deadline() const {
+  if (!is_tail_applied_ || (primary_ && primary_->is_behind())) return 0;
   int64_t deadline = std::min(machine_->next_deadline(), listen_again_us_);
   if (primary_) {
     deadline = std::min({deadline, primary_->tracker().next_deadline(), reaper_->next_deadline(),

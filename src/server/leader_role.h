@@ -27,7 +27,7 @@ struct RoleMilestones {
 
 class LeaderRole {
  public:
-  // Applies the whole log tail, then listens on the quorum port and starts discovery.
+  // Listens on the quorum port and starts discovery; the whole log tail is applied meanwhile.
   LeaderRole(ReplicaCore& core, const zab::Membership& membership, Now now);
   ~LeaderRole();
 
@@ -61,7 +61,12 @@ class LeaderRole {
   void establish(Epoch epoch, Now now);
   void order(const WriteOrder& write, zab::LeaderEffects& effects, Now now);
   // While the log's disk is behind no request is ordered: they wait, and with them those behind.
-  bool must_hold() const { return !held_.empty() || core_.is_log_full(); }
+  // So too while what is committed is not applied: the window, which proposing trims, has to keep
+  // that for the next role.
+  bool can_order() const { return !core_.is_log_full() && !(primary_ && primary_->is_behind()); }
+  bool must_hold() const { return !held_.empty() || !can_order(); }
+  // Applies all that is this leader's history by now.
+  void catch_up();
   template <class Request>
   void hold(Request request);
   void order_held(Now now);
@@ -81,6 +86,8 @@ class LeaderRole {
   ReplicaCore& core_;
   zab::Membership membership_;
   std::optional<Primary> primary_;
+  Zxid tail_end_;  // of what was logged before
+  bool is_tail_applied_ = false;
   std::unique_ptr<zab::Leader> machine_;
   LearnerConnection::Events events_;
   std::optional<PeerListener> listener_;

@@ -4,6 +4,7 @@
 
 #include "server/client_connection.h"
 #include "server/four_letter_words.h"
+#include "server/word_reports.h"
 
 namespace zooid::server {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 // About a millisecond of each.
 constexpr uint32_t kConnectionsOfSlice = 500;
 constexpr size_t kWatchesOfSlice = 4'000;
+constexpr size_t kEphemeralsOfSlice = 2'000;
 
 std::string session_text(const ShardCore& core, state::WatcherId watcher) {
   const ClientConnection* connection = core.at_slot(watcher);
@@ -50,6 +52,24 @@ bool write_watches_of_connections(const ShardCore& core, LongAnswer& answer, std
                                        });
 }
 
+// What changes meanwhile is seen or not; each line was true when it was written.
+bool write_ephemerals(const ShardCore& core, LongAnswer& answer, std::string& out) {
+  if (!core.is_serving()) return false;
+  const state::Tree& tree = core.database->tree();
+  for (size_t left = kEphemeralsOfSlice; left > 0; --left) {
+    if (answer.owner == answer.owners.size()) return false;
+    const SessionId owner = answer.owners[answer.owner];
+    if (answer.node == state::kNoNode) {
+      out += fmt::format("0x{:x}:\n", static_cast<uint64_t>(owner.value));
+    }
+    const state::NodeId node = tree.next_ephemeral(owner, answer.node + 1);
+    if (node != state::kNoNode) out.append("\t").append(tree.path(node)).append("\n");
+    answer.node = node;
+    if (node == state::kNoNode) ++answer.owner;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool write_slice(const ShardCore& core, LongAnswer& answer, std::string& out) {
@@ -58,6 +78,10 @@ bool write_slice(const ShardCore& core, LongAnswer& answer, std::string& out) {
     case LongAnswer::List::kConnections:
     case LongAnswer::List::kClients:
       is_more = write_connections(core, answer, out);
+      break;
+    case LongAnswer::List::kEphemerals:
+      is_more = write_ephemerals(core, answer, out);
+      if (!is_more) answer.tail = connections_report(core);
       break;
     case LongAnswer::List::kWatchesOfPaths:
       is_more = write_watches_of_paths(core, answer, out);

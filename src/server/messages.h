@@ -176,7 +176,7 @@ struct ReplicaFacts {
   std::vector<Session> sessions;
   // Those that only this server knows; nullopt: it keeps none (local_sessions.h).
   std::optional<std::vector<Session>> local_sessions;
-  std::vector<std::pair<SessionId, std::vector<std::string>>> ephemerals;
+  std::vector<SessionId> ephemeral_owners;  // sessions that own ephemeral nodes
 };
 struct InspectReply {
   ConnectionId connection;

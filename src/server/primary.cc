@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/mark.h"
 #include "base/planted_bug.h"
 #include "state/reapable.h"
 
@@ -112,13 +113,31 @@ void Primary::tell_over_soft_quota(Now now) {
 }
 
 void Primary::commit(Zxid up_to) {
-  while (!proposed_.empty() && proposed_.front().header.zxid <= up_to) {
-    const wire::Txn& txn = proposed_.front();
-    complete_syncs_before(txn.header.zxid);
-    core_.apply(txn);
-    if (txn.header.type == wire::OpCode::kCloseSession) tracker_.remove(txn.header.session);
-    proposed_.pop_front();
-  }
+  committed_ = std::max(committed_, up_to);
+  go_on();
+}
+
+void Primary::go_on() {
+  while (is_behind() && !core_.applying.is_over()) apply_next();
+  if (is_behind()) MARK("primary.applies_in_slices");
+  note_applied();
+}
+
+void Primary::catch_up() {
+  while (is_behind()) apply_next();
+  note_applied();
+}
+
+void Primary::apply_next() {
+  ASSERT(is_behind());
+  const wire::Txn& txn = proposed_.front();
+  complete_syncs_before(txn.header.zxid);
+  core_.apply(txn);
+  if (txn.header.type == wire::OpCode::kCloseSession) tracker_.remove(txn.header.session);
+  proposed_.pop_front();
+}
+
+void Primary::note_applied() {
   preparer_.on_applied(core_.database->last_zxid());
   complete_confirmed_syncs();
 }

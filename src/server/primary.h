@@ -33,8 +33,16 @@ class Primary {
   // origin. The caller gives it the zxid and proposes the bytes.
   Bytes order(const WriteOrder& write, Zxid zxid, Now now);
 
-  // Applies everything proposed up to zxid and completes syncs that waited for it.
+  // Everything proposed up to zxid is to be applied, and syncs that waited for it to be completed:
+  // as much of it now as the step's slice allows, the rest by go_on() in the next steps.
   void commit(Zxid up_to);
+  void go_on();
+  // Not all that is committed is applied yet: nothing new is ordered meanwhile.
+  bool is_behind() const {
+    return !proposed_.empty() && proposed_.front().header.zxid <= committed_;
+  }
+  // For what needs the state at all that is committed.
+  void catch_up();
   // A sync of a client of this server: done when all that is proposed now is committed, and the
   // round or a later proposal's commit has shown that this still is the leader.
   void sync(Origin origin, int32_t xid, uint64_t round);
@@ -66,6 +74,8 @@ class Primary {
 
  private:
   wire::ErrorCode judge_session(const WriteOrder& write) const;
+  void apply_next();
+  void note_applied();
   void complete_syncs_before(Zxid zxid);
   void complete_confirmed_syncs();
   void complete_oldest_sync();
@@ -76,7 +86,8 @@ class Primary {
   state::TxnPreparer preparer_;
   state::SessionTracker tracker_;
   SteadyWallClock wall_clock_;
-  std::deque<wire::Txn> proposed_;
+  std::deque<wire::Txn> proposed_;  // and not applied
+  Zxid committed_;
   struct WaitingSync {
     Origin origin;
     int32_t xid;

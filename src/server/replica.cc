@@ -116,6 +116,7 @@ void Replica::on_batch(Now now) {
   step_part("replica", "start of a role");
   if (decided_) start_role(*std::exchange(decided_, std::nullopt), now);
   step_part("replica", "step of the role");
+  core_.applying.begin();
   if (!core_.end_requested()) with_role([&](auto& role) { role.on_step(now); });
   report_milestones(now);
   step_part("replica", "end of a role");
@@ -329,6 +330,7 @@ void Replica::end_role(const std::string& why, Now now) {
 void Replica::begin_role(Now now) {
   const std::string why = std::get<Waiting>(role_).why;
   if (!core_.config.is_ensemble()) {
+    core_.apply_window(core_.last_logged);  // durable is committed; the former role may have lagged
     role_ = std::make_unique<StandaloneRole>(core_, now);
     return;
   }
@@ -529,12 +531,7 @@ void Replica::add_sessions(ReplicaFacts& facts, Now now) {
       }
     }
   }
-  for (const SessionId owner : core_.database->tree().ephemeral_owners()) {
-    auto& paths = facts.ephemerals.emplace_back(owner, std::vector<std::string>{}).second;
-    for (const state::NodeId node : core_.database->tree().ephemeral_nodes(owner)) {
-      paths.push_back(core_.database->tree().path(node));
-    }
-  }
+  facts.ephemeral_owners = core_.database->tree().ephemeral_owners();
 }
 
 }  // namespace zooid::server

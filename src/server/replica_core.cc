@@ -87,7 +87,8 @@ ReplicaCore::ReplicaCore(const config::ServerConfig& config, env::Network& netwo
           log_completions),
       snapshots(files, snapshot_options(config, directories), snapshot_completions),
       session_ids(config.my_id.value_or(ServerId{0}), clock.now().wall_ms),
-      local_sessions(config.tick_ms) {
+      local_sessions(config.tick_ms),
+      applying(clock) {
   is_untrusted = recovered.is_untrusted;
   why_untrusted = std::move(recovered.why_untrusted);
   if (last_logged == kZxidUntrusted) last_logged = Zxid{0};
@@ -262,10 +263,11 @@ void ReplicaCore::apply(const wire::Txn& txn) {
   step_part("apply", short_op_name(txn.header.type));
   if (!serving_) {
     database->apply(txn, nullptr);
-    return;
+    return applying.spend(1);
   }
   auto applied = std::make_shared<state::Applied>();
   database->apply(txn, applied.get());
+  applying.spend(1 + applied->changes.size() / 2);  // a create is two: of the node, of its parent
   report_digest_mismatches();
   const auto write = pending_writes.match(txn.header);
   if (write && txn.header.type == wire::OpCode::kCreateSession) {
@@ -290,19 +292,34 @@ void ReplicaCore::apply(const wire::Txn& txn) {
 }
 
 void ReplicaCore::apply_window(Zxid up_to) {
+  apply_logged(up_to, HowMuch::kAll);
+}
+
+bool ReplicaCore::apply_some(Zxid up_to) {
+  return apply_logged(up_to, HowMuch::kSlice);
+}
+
+bool ReplicaCore::apply_logged(Zxid up_to, HowMuch how_much) {
+  bool is_all = true;
   for (auto it = window.above(database->last_zxid());
        it != window.txns().end() && it->zxid <= up_to; ++it) {
+    if (how_much == HowMuch::kSlice && applying.is_over()) {
+      MARK("replica.applies_in_slices");
+      is_all = false;
+      break;
+    }
     const auto txn =
         wire::read_txn(it->txn.view(), static_cast<int32_t>(config.max_record_buffer()));
     if (!txn) {
       // A leader proposed what this build cannot read: serving on would let the copies differ.
       log::error("unreadable transaction zxid=0x{:x} bytes={}", it->zxid.value, it->txn.size());
       request_end("the leader sent a transaction that cannot be read");
-      return;
+      return true;
     }
     apply(*txn);
   }
   window.trim(database->last_zxid());
+  return is_all;
 }
 
 void ReplicaCore::reload() {

@@ -19,6 +19,7 @@
 #include "server/local_sessions.h"
 #include "server/messages.h"
 #include "server/pending_writes.h"
+#include "server/work_slice.h"
 #include "state/sessions.h"
 #include "storage/history_reader.h"
 #include "storage/log_worker.h"
@@ -117,8 +118,12 @@ class ReplicaCore {
   // Applies a committed transaction, tells the shards (watches, reply) if serving. Transactions
   // that the state has already are skipped.
   void apply(const wire::Txn& txn);
-  // Applies everything in the window above the state's zxid and up to `up_to`.
+  // Applies what is in the window above the state's zxid and up to `up_to`: as much as this step's
+  // slice allows, or all of it. True: all is applied, or the role ends because it cannot be.
+  bool apply_some(Zxid up_to);
   void apply_window(Zxid up_to);
+  // Of this step: what applies transactions stops when it is over, and goes on in the next one.
+  WorkSlice applying;
 
   // Reads state and history from disk again, in place of what is in memory, which is dropped at
   // once. Not while serving. The snapshot worker reads: what it gives is for take_state(), and the
@@ -177,6 +182,8 @@ class ReplicaCore {
 
  private:
   void take_history(storage::Recovered& recovered);
+  enum class HowMuch { kSlice, kAll };
+  bool apply_logged(Zxid up_to, HowMuch how_much);
   void report_digest_mismatches();
 
   struct ShardLink {

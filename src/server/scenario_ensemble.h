@@ -50,6 +50,10 @@ class ScenarioServer {
   const config::ServerConfig& config() const { return config_; }
   // Null when it is down.
   const Replica* replica() const { return server_ ? &server_->replica() : nullptr; }
+  // How many units of work its slices have. Only while it runs, until it stops.
+  void set_slice_work(size_t work) {
+    server_->replica().core_for_start().applying.set_work_max(work);
+  }
   // "leading", "following 2:c" …, with the zxid of the last transaction applied.
   std::string state() const;
 

@@ -66,6 +66,7 @@ void Shard::on_batch(Now now) {
   step_part("client", "requests in line");
   core.run_line();
   step_part("shard", "closed connections");
+  if (core.is_closing()) core.close_condemned();
   core.bury_closed();
   core.turns.end_wake_up();
 }

@@ -16,6 +16,8 @@ namespace zooid::server {
 namespace {
 
 constexpr int64_t kMinuteUs = 60'000'000;
+// Closed in one wake-up when a role ends; each may have requests and watches.
+constexpr uint32_t kClosedAtOnce = 128;
 // Of connections that are gone: less than a millisecond of each wake-up.
 constexpr size_t kWatchesSweptAtOnce = 4'000;
 
@@ -98,7 +100,7 @@ ClientConnection* ShardCore::find(ConnectionId id) const {
   if (slot >= slots_.size()) return nullptr;
   ClientConnection* connection = slots_[slot].get();
   if (connection == nullptr || connection->id() != id || connection->is_closed()) return nullptr;
-  return connection;
+  return is_condemned(id) && !connection->is_command() ? nullptr : connection;
 }
 
 void ShardCore::bury_closed() {
@@ -223,19 +225,31 @@ void ShardCore::handle(Serving& message) {
 }
 
 void ShardCore::handle(NotServing& message) {
-  // Connections that only ask a four-letter word get their answer.
-  size_t count = 0;
-  for (const auto& connection : slots_) {
-    if (connection == nullptr || connection->is_closed() || connection->is_command()) continue;
-    connection->close(false);
-    ++count;
+  condemned_below_ = next_serial_;
+  closing_slot_ = 0;
+  if (limits.total() > 0) {
+    log::info("clients disconnected count={} reason={}", limits.total(), message.reason);
   }
-  if (count > 0) log::info("clients disconnected count={} reason={}", count, message.reason);
+  close_condemned();
   for (const ThrottledRequest& request : throttle.drop_all()) remove_bytes(request.body.size());
   database = nullptr;
   mode.clear();
   is_read_only = false;
-  ASSERT(watches.empty() || watches.is_sweeping());
+}
+
+// Connections that only ask a four-letter word get their answer.
+void ShardCore::close_condemned() {
+  ASSERT(is_closing());
+  uint32_t& slot = *closing_slot_;
+  for (uint32_t left = kClosedAtOnce; slot < slots_.size() && left > 0; ++slot) {
+    ClientConnection* connection = slots_[slot].get();
+    if (connection == nullptr || connection->is_closed() || connection->is_command()) continue;
+    if (!is_condemned(connection->id())) continue;
+    connection->close(false);
+    --left;
+  }
+  if (slot < slots_.size()) return MARK("shard.closes_in_slices");
+  closing_slot_.reset();
 }
 
 void ShardCore::handle(InspectReply& message) {
@@ -391,7 +405,7 @@ void ShardCore::report_touched(Now now) {
 }
 
 int64_t ShardCore::next_deadline() const {
-  if (turns.is_somebody_waiting() || watches.is_sweeping()) return 0;
+  if (turns.is_somebody_waiting() || watches.is_sweeping() || is_closing()) return 0;
   int64_t deadline = std::min({deadlines.next(), throttle.next_deadline(), relief.next_deadline()});
   if (!touched_.empty()) deadline = std::min(deadline, touch_report_us_);
   for (const ConnectionId id : slow_) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,15 @@ enum class RareEvent {
   kLast
 };
 
+// A connection's id: a serial number above the slot where it lives. The slot is its watcher number.
+inline constexpr int kSlotBits = 24;
+constexpr uint32_t slot_of(ConnectionId id) {
+  return static_cast<uint32_t>(id & ((uint64_t{1} << kSlotBits) - 1));
+}
+constexpr uint64_t serial_of(ConnectionId id) {
+  return id >> kSlotBits;
+}
+
 class ShardCore {
  public:
   ShardCore(ShardId id, const config::ServerConfig& config, const env::Network& network,
@@ -80,6 +90,13 @@ class ShardCore {
   // left. Never from inside a connection's callback.
   void bury_closed();
   void close_all(const std::string& reason);
+  // A slice of the connections that a role's end has condemned. Never from inside a connection's
+  // callback.
+  void close_condemned();
+  // It was there when this server stopped serving, so it is closed, as soon as its slice comes:
+  // nothing that it sends is looked at any more, and nothing is sent.
+  bool is_condemned(ConnectionId id) const { return serial_of(id) < condemned_below_; }
+  bool is_closing() const { return closing_slot_.has_value(); }
 
   // ---- the replica's messages ----
   // Everything that is in the inbox, in order; then the reads that waited, then the writes that
@@ -201,6 +218,8 @@ class ShardCore {
   std::vector<std::unique_ptr<ClientConnection>> slots_;
   std::vector<uint32_t> free_slots_;
   uint64_t next_serial_ = 1;
+  uint64_t condemned_below_ = 0;          // of the connections with a lower serial number …
+  std::optional<uint32_t> closing_slot_;  // … those in this slot and behind it are still open
   std::vector<ConnectionId> closed_, ready_, throttled_, slow_, overflowing_;
   std::vector<ConnectionId> scratch_;
   std::vector<state::WatcherId> swept_;
@@ -216,12 +235,6 @@ class ShardCore {
   size_t outstanding_max_;
   std::array<int64_t, static_cast<size_t>(RareEvent::kLast)> told_us_{};
 };
-
-// A connection's id: a serial number above the slot where it lives. The slot is its watcher number.
-inline constexpr int kSlotBits = 24;
-constexpr uint32_t slot_of(ConnectionId id) {
-  return static_cast<uint32_t>(id & ((uint64_t{1} << kSlotBits) - 1));
-}
 
 template <class F>
 void ShardCore::for_each_connection(F f) const {

@@ -375,5 +375,36 @@ TEST_F(ShardLimitsTest, bytes_of_chance_close_only_their_own_connection) {
   EXPECT_EQ(next_frame(*bystander).err, 0);
 }
 
+// Each may have watches and requests, so they are closed in slices; but whoever is still to be
+// closed is served by nobody, not by the next role either.
+TEST_F(ShardLimitsTest, the_clients_of_a_role_that_ends_are_closed_in_slices) {
+  config.max_client_cnxns = 0;
+  start();
+  std::vector<std::shared_ptr<TestPipe>> clients;
+  for (int i = 0; i < 300; ++i) clients.push_back(connect_open());
+  const auto closed = [&] {
+    return std::ranges::count_if(clients, [](const auto& pipe) { return pipe->closed_by_server; });
+  };
+  shard->inbox().push(NotServing{"no quorum"});
+  step();
+  const auto at_first = closed();
+  EXPECT_GT(at_first, 0);
+  ASSERT_LT(at_first, 300);
+  EXPECT_EQ(shard->next_deadline(), 0);
+  replica.serve(shard->inbox(), "leader");
+  clients.back()->inbound = path_watch(1, OpCode::kExists, "/a", true);
+  step();
+  EXPECT_FALSE(clients.back()->closed_by_server);
+  auto fresh = connect_open();
+  EXPECT_FALSE(fresh->closed_by_server);
+  for (int i = 0; i < 5; ++i) step();
+  EXPECT_EQ(closed(), 300);
+  EXPECT_FALSE(has_frame(*clients.back()));
+  EXPECT_NE(shard->next_deadline(), 0);
+  fresh->inbound = path_watch(1, OpCode::kExists, "/a");
+  settle();
+  EXPECT_EQ(next_frame(*fresh).xid, 1);
+}
+
 }  // namespace
 }  // namespace zooid::server::testing

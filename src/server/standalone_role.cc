@@ -58,6 +58,10 @@ void StandaloneRole::on_log_synced(Zxid up_to, Now) {
 }
 
 void StandaloneRole::on_step(Now now) {
+  if (primary_.is_behind()) {
+    primary_.go_on();
+    core_.window.trim(core_.database->last_zxid());
+  }
   const std::vector<SessionId> expired = primary_.take_expired(now);
   log_expired("session", expired);
   for (const SessionId session : expired) {
@@ -72,6 +76,7 @@ void StandaloneRole::on_step(Now now) {
 }
 
 int64_t StandaloneRole::next_deadline() const {
+  if (primary_.is_behind()) return 0;
   return std::min(primary_.tracker().next_deadline(), reaper_.next_deadline());
 }
 

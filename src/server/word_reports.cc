@@ -113,15 +113,17 @@ void add_metrics(MonitorLines& lines, const ShardCore& core, const ReplicaFacts&
   lines.add("zooid_loop_steps_over_5ms", process.loop_long_steps);
 }
 
-void add_connections(const ShardCore& core, std::string& text) {
+}  // namespace
+
+std::string connections_report(const ShardCore& core) {
   std::map<int64_t, std::vector<const ClientConnection*>> buckets;  // by whole seconds
   core.for_each_connection([&](const ClientConnection& connection) {
     if (!connection.is_closed())
       buckets[connection.expires_us() / 1'000'000 + 1].push_back(&connection);
   });
   const Now now = core.clock.now();
-  text += fmt::format("Connections dump:\nConnections Sets ({})/({}):\n", buckets.size(),
-                      core.connection_count());
+  std::string text = fmt::format("Connections dump:\nConnections Sets ({})/({}):\n", buckets.size(),
+                                 core.connection_count());
   for (const auto& [second, connections] : buckets) {
     const int64_t wall_ms = now.wall_ms + (second * 1'000'000 - now.mono_us) / 1000;
     text += fmt::format("{} expire at {}:\n", connections.size(), date_text(wall_ms));
@@ -130,7 +132,10 @@ void add_connections(const ShardCore& core, std::string& text) {
                           hex(connection->session()));
     }
   }
+  return text;
 }
+
+namespace {
 
 // Sessions by the moment when they would expire. Those of no such moment count, but stand in no
 // set: they end already.
@@ -251,17 +256,11 @@ std::string configuration_report(const ShardCore& core, const ReplicaFacts& fact
   return text;
 }
 
-std::string session_report(const ShardCore& core, const ReplicaFacts& facts) {
+std::string session_report(const ReplicaFacts& facts) {
   std::string text;
   add_sessions(facts, text);
-  text += fmt::format("ephemeral nodes dump:\nSessions with Ephemerals ({}):\n",
-                      facts.ephemerals.size());
-  for (const auto& [session, paths] : facts.ephemerals) {
-    text += hex(session) + ":\n";
-    for (const std::string& path : paths) text.append("\t").append(path).append("\n");
-  }
-  add_connections(core, text);
-  return text;
+  return text + fmt::format("ephemeral nodes dump:\nSessions with Ephemerals ({}):\n",
+                            facts.ephemeral_owners.size());
 }
 
 std::string environment_report(const ShardCore& core) {

@@ -13,8 +13,10 @@ std::string version_line(const ShardCore& core);
 std::string server_report(const ShardCore& core, const ReplicaFacts& facts);         // behind it
 std::string monitor_report(const ShardCore& core, const ReplicaFacts& facts);        // mntr
 std::string configuration_report(const ShardCore& core, const ReplicaFacts& facts);  // conf
-std::string session_report(const ShardCore& core, const ReplicaFacts& facts);        // dump
-std::string environment_report(const ShardCore& core);                               // envi
+// dump: sessions and how many own ephemerals; these follow (LongAnswer); at last the connections.
+std::string session_report(const ReplicaFacts& facts);
+std::string connections_report(const ShardCore& core);
+std::string environment_report(const ShardCore& core);  // envi
 
 // "Sun Nov 22 08:08:30 UTC 2026", as Java prints a date.
 std::string date_text(int64_t wall_ms);

@@ -1,8 +1,15 @@
 #include "sim/sim_server.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace zooid::sim {
+namespace {
+
+constexpr size_t kSliceWorkMax = 100;
+
+}  // namespace
 
 SimServer::SimServer(env::MemoryNetwork& network, config::ServerConfig config, uint64_t seed)
     : network_(network),
@@ -27,6 +34,9 @@ Result<> SimServer::start() {
     return std::unexpected(std::move(opened).error());
   }
   server_ = std::move(*opened);
+  // Short where the window is short, too: then what is committed is often not applied yet.
+  server_->replica().core_for_start().applying.set_work_max(
+      std::min<size_t>(static_cast<size_t>(config_.commit_log_count), kSliceWorkMax));
   storage::LogWorker& log = server_->replica().log_worker();
   storage::SnapshotWorker& snapshots = server_->replica().snapshot_worker();
   log_actor_ =

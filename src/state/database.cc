@@ -107,6 +107,7 @@ Result<> Database::load(const wire::SnapshotRecord& record) {
     parts.has_root = false;
     parts.loaded_zxid_max = Zxid{};
     parts.acl_key_max = 0;
+    parts.loaded_parent = kNoNode;
   }
   if (const auto* session = std::get_if<wire::SnapshotSession>(&record)) {
     parts.sessions[session->id] = session->timeout_ms;
@@ -148,11 +149,15 @@ Result<> Database::Parts::load_node(const wire::SnapshotNode& record) {
     return {};
   }
   if (record.path.front() != '/' || record.path.back() == '/') return refuse("is no path");
-  const NodeId parent = has_root ? tree->find(parent_path(record.path)) : kNoNode;
-  if (parent == kNoNode) return refuse("stands before its parent");
+  const std::string_view above = parent_path(record.path);
+  if (loaded_parent == kNoNode || above != loaded_parent_path) {
+    loaded_parent = has_root ? tree->find(above) : kNoNode;
+    loaded_parent_path = above;
+  }
+  if (loaded_parent == kNoNode) return refuse("stands before its parent");
   const std::string_view name = last_name(record.path);
-  if (tree->find_child(parent, name) != kNoNode) return refuse("twice");
-  tree->create(parent, name, record.data, record.acl_key, record.stat);
+  if (tree->find_child(loaded_parent, name) != kNoNode) return refuse("twice");
+  tree->create(loaded_parent, name, record.data, record.acl_key, record.stat);
   return {};
 }
 

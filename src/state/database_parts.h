@@ -24,6 +24,9 @@ struct Database::Parts {
   bool has_root = false;
   Zxid loaded_zxid_max;     // highest zxid in any Stat of the snapshot
   int64_t acl_key_max = 0;  // of its ACL map
+  // The parent found last: brothers and sisters stand together.
+  NodeId loaded_parent = kNoNode;
+  std::string loaded_parent_path;
 
   // Up to and including this zxid the tree may already hold effects of later transactions.
   Zxid fuzzy_end;

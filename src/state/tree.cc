@@ -319,6 +319,10 @@ NodeId first_from(const std::set<NodeId>& nodes, NodeId from) {
 
 }  // namespace
 
+NodeId Tree::next_ephemeral(SessionId session, NodeId from) const {
+  const auto owned = store_->ephemerals.find(session);
+  return owned == store_->ephemerals.end() ? kNoNode : first_from(owned->second, from);
+}
 NodeId Tree::next_container(NodeId from) const {
   return first_from(store_->containers, from);
 }

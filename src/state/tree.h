@@ -98,6 +98,9 @@ class Tree {
   std::vector<std::string> ephemerals(SessionId session) const;
   std::vector<SessionId> ephemeral_owners() const;  // sorted
   size_t ephemeral_count() const;
+  // The first ephemeral node of the session whose number is not below `from`; kNoNode behind the
+  // last.
+  NodeId next_ephemeral(SessionId session, NodeId from) const;
   // The first container (or TTL) node whose number is not below `from`; kNoNode behind the last.
   NodeId next_container(NodeId from) const;
   NodeId next_ttl_node(NodeId from) const;

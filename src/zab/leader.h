@@ -39,7 +39,9 @@ struct LeaderStart {
   Membership membership;  // committed; version 0 gets epoch << 32 in the NEWLEADER text
   Epoch accepted_epoch = 0;
   Epoch current_epoch = 0;
-  Zxid last_logged;  // durable; everything up to it was applied before (rule 5)
+  // Durable. Everything up to it is this leader's history (rule 5): the owner has applied it before
+  // a snapshot begins, and before it carries out `established`.
+  Zxid last_logged;
 };
 
 struct LeaderEffects {
