@@ -191,7 +191,7 @@ TEST(Tree, ttl_nodes_of_353_are_told_by_the_first_bit) {
   EXPECT_EQ(node_kind(kOwnerContainer, {true, true}), NodeKind::kContainer);
   EXPECT_EQ(node_kind(ttl_owner(5), {true, true}), NodeKind::kTtl);
   EXPECT_EQ(node_kind(0x100000000000001, {true, true}), NodeKind::kEphemeral);
-  Tree tree({true, true});
+  Tree tree(ExtendedTypes{true, true});
   const NodeId node = tree.create(kRoot, "t", "", -1, stat_of(1, owner));
   EXPECT_EQ(tree.next_ttl_node(kNoNode), node);
   EXPECT_EQ(tree.ephemeral_count(), 0u);
