@@ -2,10 +2,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "base/version.h"
 #include "bin/commands.h"
 #include "bin/run_server.h"
+#include "config/key_list.h"
 
 // zkCli.sh's options have one dash: -server, -timeout. Behind them begins the command, whose own
 // flags ("get -s /a") are not ours to read: it is cut off here and handed over as it is.
@@ -80,7 +82,8 @@ int main(int argc, char** argv) {
       "Run a server.\n  zooid server /etc/zookeeper/conf/zoo.cfg\n"
       "  zooid server 2181 /var/lib/data 2000 60   (standalone: port, dataDir, tickTime,\n"
       "                                             maxClientCnxns; the last two may be left out)\n"
-      "  zooid server                 (standalone, port 2181, data in /tmp/zookeeper)");
+      "  zooid server                 (standalone, port 2181, data in /tmp/zookeeper)\n"
+      "  zooid server --log-file /var/log/zookeeper/zooid.log --log-level warn zoo.cfg");
   server
       ->add_option("config", server_arguments,
                    "zoo.cfg, or port, data directory, tick in ms, connections per client host")
@@ -88,7 +91,34 @@ int main(int argc, char** argv) {
   server->footer(
       "-D flags in SERVER_JVMFLAGS and JVMFLAGS are read as ZooKeeper's, for example "
       "SERVER_JVMFLAGS=-Dzookeeper.snapCount=1000.");
-  server->callback([&] { exit_code = run_server(server_arguments); });
+  std::map<std::string, std::string> log_settings;
+  const auto add_log_flag = [&](const char* flag, const char* key, const char* text) {
+    server->add_option_function<std::string>(
+        flag, [&log_settings, key](const std::string& value) { log_settings[key] = value; },
+        std::string(text) + " (in zoo.cfg: " + key + ")");
+  };
+  add_log_flag("--log-level", "zooid.log.level",
+               "debug, info, warn or error; default: info. SIGUSR1 and SIGUSR2 change it");
+  add_log_flag("--log-file", "zooid.log.file",
+               "append log lines to this file; default: standard error. SIGHUP opens it anew");
+  add_log_flag("--log-file-size-mb", "zooid.log.fileSizeInMb",
+               "begin a new file when it has reached so many MiB; default: 64, 0: never");
+  add_log_flag("--log-file-count", "zooid.log.fileCount",
+               "keep so many files, the current one included; default: 10");
+  add_log_flag("--log-format", "zooid.log.format",
+               "text, journald, or auto: journald where systemd's journal reads the lines; "
+               "default: auto");
+  server->callback([&] {
+    exit_code = run_server(server_arguments, {log_settings.begin(), log_settings.end()});
+  });
+
+  CLI::App* keys = app.add_subcommand(
+      "keys",
+      "List every key of zoo.cfg with its default, and what is done with it.\n"
+      "  zooid keys | grep -i timeout\n"
+      "A key a line, with tabs: name, treatment, where it may stand, default, values, the value\n"
+      "that asks for nothing, reason. docs/keys.md is made from it.");
+  keys->callback([] { std::fputs(zooid::config::key_list_text().c_str(), stdout); });
 
   add_file_commands(app, exit_code);
   add_local_commands(app, exit_code);

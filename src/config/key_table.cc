@@ -7,11 +7,14 @@
 #include <charconv>
 #include <vector>
 
+#include "base/log_level.h"
+
 namespace zooid::config {
 namespace {
 
 constexpr int64_t kIntMin = std::numeric_limits<int32_t>::min();
 constexpr int64_t kKibibyte = 1024;
+constexpr int64_t kMebibyte = 1024 * kKibibyte;
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
@@ -89,6 +92,28 @@ Result<> set_recovery_damaged(ServerConfig& config, std::string_view value) {
   if (value != "rejoin" && value != "refuse") return expected("rejoin or refuse");
   config.rejoin_damaged = value == "rejoin";
   return {};
+}
+
+Result<> set_log_level(ServerConfig& config, std::string_view value) {
+  for (const log::Level level :
+       {log::Level::kDebug, log::Level::kInfo, log::Level::kWarn, log::Level::kError}) {
+    if (!equals_ignoring_case(value, log::level_name(level))) continue;
+    config.log_level = level;
+    return {};
+  }
+  return expected("debug, info, warn or error");
+}
+
+Result<> set_log_form(ServerConfig& config, std::string_view value) {
+  using LogForm = ServerConfig::LogForm;
+  constexpr std::pair<std::string_view, LogForm> kForms[] = {
+      {"auto", LogForm::kAuto}, {"text", LogForm::kText}, {"journald", LogForm::kJournald}};
+  for (const auto& [name, form] : kForms) {
+    if (value != name) continue;
+    config.log_form = form;
+    return {};
+  }
+  return expected("auto, text or journald");
 }
 
 Result<> set_digest_algorithm(ServerConfig& config, std::string_view value) {
@@ -327,6 +352,20 @@ constexpr Key kSupportedKeys[] = {
     {.name = "admin.serverPort", .form = kProperty, .field = SetFunction{set_admin_port}},
     {.name = "recovery.damaged", .form = kProperty, .field = SetFunction{set_recovery_damaged}},
     {.name = "zooid.election.endEarly", .form = kProperty, .field = &Config::end_election_early},
+    {.name = "zooid.log.level", .form = kProperty, .field = SetFunction{set_log_level}},
+    {.name = "zooid.log.file", .form = kProperty, .field = &Config::log_file},
+    {.name = "zooid.log.fileSizeInMb",
+     .form = kProperty,
+     .field = &Config::log_file_bytes_max,
+     .unit = kMebibyte,
+     .is_strict = true},
+    {.name = "zooid.log.fileCount",
+     .form = kProperty,
+     .field = &Config::log_file_count,
+     .lowest = 1,
+     .highest = 1000,
+     .is_strict = true},
+    {.name = "zooid.log.format", .form = kProperty, .field = SetFunction{set_log_form}},
 };
 
 bool matches(const Key& key, std::string_view name) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "env/file_system.h"
 #include "env/network.h"
 #include "zab/membership.h"
@@ -110,7 +111,14 @@ struct ServerConfig {
   // aside and is filled by the leader of the others, if these are a quorum; refuse: it does not
   // start.
   bool rejoin_damaged = true;
-  bool admin_enabled = true;  // admin.enableServer: accepted, not served yet
+  // zooid.log.*: where the server's own log goes. Flags of `zooid server` come first.
+  log::Level log_level = log::Level::kInfo;   // zooid.log.level
+  std::string log_file;                       // zooid.log.file; empty: standard error
+  uint64_t log_file_bytes_max = 64ull << 20;  // zooid.log.fileSizeInMb; 0: no limit
+  int32_t log_file_count = 10;                // zooid.log.fileCount, the current one included
+  enum class LogForm { kAuto, kText, kJournald };
+  LogForm log_form = LogForm::kAuto;  // zooid.log.format; auto: journald if that reads the lines
+  bool admin_enabled = true;          // admin.enableServer: accepted, not served yet
   bool standalone_enabled = true;
   bool data_dir_autocreate = true;  // datadir.autocreate
   bool write_last_zxid = true;      // serializeLastProcessedZxid.enabled

@@ -2,12 +2,14 @@
 
 #include <fmt/core.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <mutex>
@@ -33,37 +35,58 @@ std::string thread_name() {
   return name;
 }
 
-// False if the output is gone for good.
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count < 0 && errno != EINTR && errno != EAGAIN) return false;
-    if (count > 0) text.remove_prefix(static_cast<size_t>(count));
-    if (count < 0 && errno == EAGAIN) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+// Printable, on one line, and not too long.
+void append_clean(std::string& text, std::string_view line) {
+  const std::string_view shown = line.substr(0, kLogLineBytesMax);
+  for (const char c : shown) {
+    if (c == '\n') {
+      text += "\\n";
+    } else if (c == '\r') {
+      text += "\\r";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      text += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    } else {
+      text += c;
+    }
   }
-  return true;
+  if (shown.size() < line.size()) {
+    text += fmt::format(" ... ({} more bytes)", line.size() - shown.size());
+  }
+  text += '\n';
 }
 
 }  // namespace
 
 struct LogWriter::Shared {
-  int fd;
-  std::string my_id;
+  Shared(LogOutput where, std::string id, LogForm lines_form)
+      : output(std::move(where)), my_id(std::move(id)), form(lines_form) {}
+
+  LogOutput output;  // of the writer's thread
+  const std::string my_id;
+  const LogForm form;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::string> lines;
   size_t bytes = 0;
+  bool is_writing = false;
+  bool is_reopening = false;
   bool is_closing = false;
   bool is_done = false;
   std::atomic<uint64_t> dropped = 0;
 
   void run();
-  std::string take_all(std::unique_lock<std::mutex>& lock);
+  std::string take_all(std::unique_lock<std::mutex>& lock, size_t& count);
+  std::string format(log::Level level, std::string_view line) const {
+    if (form == LogForm::kJournald) return format_journald_line(level, my_id, line);
+    return format_log_line(level, my_id, thread_name(), wall_clock_us(), line);
+  }
+  void reopen();
 };
 
 // Everything queued as one text; waits for something. Empty when the writer is to end.
-std::string LogWriter::Shared::take_all(std::unique_lock<std::mutex>& lock) {
-  changed.wait(lock, [this] { return !lines.empty() || is_closing; });
+std::string LogWriter::Shared::take_all(std::unique_lock<std::mutex>& lock, size_t& count) {
+  changed.wait(lock, [this] { return !lines.empty() || is_closing || is_reopening; });
+  count = lines.size();
   std::string text;
   for (const std::string& line : lines) text += line;
   lines.clear();
@@ -71,33 +94,68 @@ std::string LogWriter::Shared::take_all(std::unique_lock<std::mutex>& lock) {
   return text;
 }
 
+// On the writer's thread.
+void LogWriter::Shared::reopen() {
+  const auto reopened = output.reopen();
+  const std::string line =
+      reopened ? format(log::Level::kInfo, "the log file was opened anew")
+               : format(log::Level::kError, reopened.error().message + "; the old one is used");
+  if (!output.write(line)) ++dropped;
+}
+
 void LogWriter::Shared::run() {
   uint64_t reported = 0;
+  std::string why = "the output was blocked";
   std::unique_lock lock(mutex);
   while (true) {
-    std::string text = take_all(lock);
-    if (text.empty()) break;
+    size_t count = 0;
+    std::string text = take_all(lock, count);
+    const bool must_reopen = std::exchange(is_reopening, false);
+    if (text.empty() && !must_reopen) break;
+    is_writing = true;
     lock.unlock();
-    if (const uint64_t lost = dropped; lost != reported) {
-      text += format_log_line(
-          log::Level::kWarn, my_id, "log", wall_clock_us(),
-          fmt::format("{} log lines were dropped: the output was blocked", lost - reported));
-      reported = lost;
+    const uint64_t lost = dropped;
+    if (lost != reported) {
+      text += format(log::Level::kWarn,
+                     fmt::format("{} log lines were dropped: {}", lost - reported, why));
     }
-    write_all(fd, text);
+    const auto written = output.write(text);
+    if (written) {
+      reported = lost;
+      why = "the output was blocked";
+    } else {
+      dropped += count;
+      why = "the output could not be written: " + written.error().message;
+    }
+    if (must_reopen) reopen();
     lock.lock();
+    is_writing = false;
+    changed.notify_all();
   }
   is_done = true;
   changed.notify_all();
 }
 
-LogWriter::LogWriter(int fd, std::string my_id) : shared_(std::make_shared<Shared>()) {
-  shared_->fd = fd;
-  shared_->my_id = std::move(my_id);
+LogWriter::LogWriter(LogOutput output, std::string my_id, LogForm form)
+    : shared_(std::make_shared<Shared>(std::move(output), std::move(my_id), form)) {
   std::thread([shared = shared_] {
     pthread_setname_np(pthread_self(), "log");
     shared->run();
   }).detach();
+}
+
+void LogWriter::reopen() {
+  std::lock_guard lock(shared_->mutex);
+  shared_->is_reopening = true;
+  shared_->changed.notify_all();
+}
+
+void LogWriter::flush() {
+  std::unique_lock lock(shared_->mutex);
+  shared_->changed.wait_for(lock, kFarewell, [this] {
+    return shared_->is_done ||
+           (shared_->lines.empty() && !shared_->is_writing && !shared_->is_reopening);
+  });
 }
 
 LogWriter::~LogWriter() {
@@ -109,7 +167,7 @@ LogWriter::~LogWriter() {
 
 void LogWriter::write(log::Level level, std::string_view line) {
   Shared& shared = *shared_;
-  std::string text = format_log_line(level, shared.my_id, thread_name(), wall_clock_us(), line);
+  std::string text = shared.format(level, line);
   std::lock_guard lock(shared.mutex);
   if (shared.lines.size() >= kQueueLinesMax || shared.bytes + text.size() > kQueueBytesMax) {
     ++shared.dropped;
@@ -138,15 +196,23 @@ std::string format_log_line(log::Level level, std::string_view my_id, std::strin
   strftime(time, sizeof(time), "%Y-%m-%d %H:%M:%S", &local);
   std::string text = fmt::format("{},{:03} [myid:{}] - {:<5} [{}] - ", time, wall_us / 1000 % 1000,
                                  my_id, kNames[static_cast<int>(level)], thread);
-  while (true) {
-    const size_t end = line.find_first_of("\r\n");
-    text += line.substr(0, end);
-    if (end == std::string_view::npos) break;
-    text += line[end] == '\n' ? "\\n" : "\\r";
-    line.remove_prefix(end + 1);
-  }
-  text += '\n';
+  append_clean(text, line);
   return text;
+}
+
+std::string format_journald_line(log::Level level, std::string_view my_id, std::string_view line) {
+  static constexpr int kPriorities[] = {7, 6, 4, 3};  // debug, info, warning, err of syslog(3)
+  std::string text = fmt::format("<{}>", kPriorities[static_cast<int>(level)]);
+  if (!my_id.empty()) text += fmt::format("[myid:{}] ", my_id);
+  append_clean(text, line);
+  return text;
+}
+
+bool is_journal(int fd) {
+  const char* named = std::getenv("JOURNAL_STREAM");
+  struct stat status{};
+  if (named == nullptr || fstat(fd, &status) != 0) return false;
+  return fmt::format("{}:{}", status.st_dev, status.st_ino) == named;
 }
 
 }  // namespace zooid::posix

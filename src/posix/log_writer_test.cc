@@ -3,11 +3,16 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "posix/directory_for_test.h"
 
 namespace zooid::posix {
 namespace {
@@ -53,6 +58,57 @@ TEST(LogWriter, a_line_looks_like_one_of_zookeeper) {
             "2026-11-25 02:09:29,123 [myid:1] - INFO  [zooid] - text k=v\n");
   EXPECT_EQ(format_log_line(log::Level::kError, "", "log", 1'795'572'569'007'000, "a\nb"),
             "2026-11-25 02:09:29,007 [myid:] - ERROR [log] - a\\nb\n");
+}
+
+TEST(LogWriter, nobody_can_forge_a_line_steer_a_terminal_or_fill_the_log_with_one) {
+  const std::string line =
+      format_journald_line(log::Level::kInfo, "", "a\r\x1b[2J\x7f" + std::string(5000, 'x'));
+  EXPECT_THAT(line, testing::StartsWith("<6>a\\r\\x1b[2J\\x7fx"));
+  EXPECT_THAT(line, testing::EndsWith("x ... (1007 more bytes)\n"));
+  EXPECT_LT(line.size(), kLogLineBytesMax + 50);
+}
+
+TEST(LogWriter, a_line_for_the_journal_has_its_priority) {
+  EXPECT_EQ(format_journald_line(log::Level::kError, "3", "text"), "<3>[myid:3] text\n");
+  EXPECT_EQ(format_journald_line(log::Level::kWarn, "", "text"), "<4>text\n");
+  EXPECT_EQ(format_journald_line(log::Level::kDebug, "", "text"), "<7>text\n");
+}
+
+TEST(LogWriter, knows_the_journals_stream_by_what_the_variable_says) {
+  Pipe pipe;
+  unsetenv("JOURNAL_STREAM");
+  EXPECT_FALSE(is_journal(pipe.writing()));
+  struct stat status{};
+  ASSERT_EQ(fstat(pipe.writing(), &status), 0);
+  const std::string own = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+  setenv("JOURNAL_STREAM", own.c_str(), 1);
+  EXPECT_TRUE(is_journal(pipe.writing()));
+  EXPECT_FALSE(is_journal(STDIN_FILENO));
+  unsetenv("JOURNAL_STREAM");
+}
+
+TEST(LogWriter, opens_its_file_anew_between_two_lines) {
+  TemporaryDirectory directory;
+  const std::string path = directory / "zooid.log";
+  {
+    auto output = LogOutput::open({.path = path});
+    ASSERT_TRUE(output.has_value());
+    LogWriter writer(std::move(*output), "");
+    writer.write(log::Level::kInfo, "before");
+    writer.flush();
+    std::filesystem::rename(path, path + ".old");
+    writer.reopen();
+    writer.flush();
+    writer.write(log::Level::kInfo, "after");
+  }
+  const auto lines_of = [](const std::string& name) {
+    std::ifstream file(name);
+    return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  };
+  EXPECT_THAT(lines_of(path + ".old"), HasSubstr("before\n"));
+  EXPECT_THAT(lines_of(path), HasSubstr("the log file was opened anew\n"));
+  EXPECT_THAT(lines_of(path), HasSubstr("after\n"));
+  EXPECT_THAT(lines_of(path), testing::Not(HasSubstr("before")));
 }
 
 TEST(LogWriter, writes_everything_before_it_ends) {

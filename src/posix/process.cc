@@ -96,13 +96,15 @@ bool Signals::is_pending() const {
   return poll(&wanted, 1, 0) == 1;
 }
 
+void Signals::take(const std::function<void(int)>& on_signal) const {
+  signalfd_siginfo info{};
+  while (read(fd_, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
+    on_signal(static_cast<int>(info.ssi_signo));
+  }
+}
+
 void Signals::attach(EventLoop& loop, std::function<void(int)> on_signal) {
-  loop.watch_descriptor(fd_, [fd = fd_, on_signal = std::move(on_signal)] {
-    signalfd_siginfo info{};
-    while (read(fd, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
-      on_signal(static_cast<int>(info.ssi_signo));
-    }
-  });
+  loop.watch_descriptor(fd_, [this, on_signal = std::move(on_signal)] { take(on_signal); });
 }
 
 }  // namespace zooid::posix

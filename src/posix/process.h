@@ -39,6 +39,8 @@ class Signals {
 
   // Has one arrived that nobody was told of yet? For work that is done before there is a loop.
   bool is_pending() const;
+  // Calls `on_signal` for each that has arrived; for the same time.
+  void take(const std::function<void(int)>& on_signal) const;
   // From then on `on_signal` is called on the loop's thread with the signal's number, once for each
   // arrival (the system merges equal ones that wait).
   void attach(EventLoop& loop, std::function<void(int)> on_signal);

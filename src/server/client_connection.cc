@@ -108,6 +108,7 @@ size_t ClientConnection::consume(std::string_view bytes) {
     const int32_t length = load_i32(bytes.data() + at);
     if (length <= 0 || length > core_.config.jute_max_buffer) {
       MARK("client.bad_frame_length");
+      tell_bad_length(length, bytes.substr(at));
       close();
       break;
     }
@@ -128,6 +129,31 @@ size_t ClientConnection::consume(std::string_view bytes) {
     }
   }
   return at;
+}
+
+// What the four bytes that are no length say of their sender.
+void ClientConnection::tell_bad_length(int32_t length, std::string_view bytes) {
+  static constexpr std::string_view kHttp[] = {"GET ", "POST", "PUT ", "HEAD", "DELE",
+                                               "OPTI", "CONN", "PATC", "PRI "};
+  constexpr std::string_view kTlsHandshake = "\x16\x03";
+  const std::string_view first = bytes.substr(0, kLengthBytes);
+  if (state_ == State::kFresh) {
+    const bool is_http = std::ranges::find(kHttp, first) != std::end(kHttp);
+    if (is_http || first.starts_with(kTlsHandshake)) {
+      MARK("client.foreign_protocol");
+      return core_.tell_mistake(
+          ClientMistake::kForeignProtocol, peer(), kNoSession,
+          is_http ? "it speaks HTTP, this is the port of ZooKeeper's clients"
+                  : "it begins a TLS handshake, this port takes connections without TLS");
+    }
+  }
+  core_.tell_mistake(
+      ClientMistake::kFrameLength, peer(), session_,
+      length > 0 ? fmt::format("a request of {} bytes is longer than jute.maxbuffer, {}", length,
+                               core_.config.jute_max_buffer)
+                 : fmt::format("a request of {} bytes cannot be; it does not speak ZooKeeper's "
+                               "protocol, or has lost its place in it",
+                               length));
 }
 
 size_t ClientConnection::begin_command(std::string_view bytes) {
@@ -179,7 +205,13 @@ void ClientConnection::on_connect(std::string_view body) {
   wire::read(in, request);
   ++counters_.received;
   ++core_.counters.received;
-  if (!in.ok() || !core_.is_serving()) return close();
+  if (!in.ok()) {
+    MARK("client.unreadable_connect");
+    core_.tell_mistake(ClientMistake::kUnreadable, peer(), kNoSession,
+                       fmt::format("its connect request of {} bytes cannot be read", body.size()));
+    return close();
+  }
+  if (!core_.is_serving()) return close();
   if (!passes_connection_throttle(request.session_id)) return close();
   if (core_.is_read_only && !request.read_only) {
     MARK("client.wants_no_read_only");
@@ -188,8 +220,11 @@ void ClientConnection::on_connect(std::string_view body) {
   }
   if (request.last_zxid_seen > core_.zxid() && !is_planted(PlantedBug::kServeClientFromPast)) {
     MARK("client.zxid_ahead");
-    log::debug("client has seen zxid=0x{:x}, this server is at 0x{:x}: closed address={}",
-               request.last_zxid_seen, core_.zxid(), peer().text());
+    core_.tell_mistake(
+        ClientMistake::kZxidAhead, peer(), request.session_id,
+        fmt::format("it has seen zxid 0x{:x}, this server is at 0x{:x}: the client was connected "
+                    "to a server that is ahead, or to another ensemble",
+                    request.last_zxid_seen, core_.zxid()));
     return close();
   }
   const int64_t wish = request.timeout_ms;
@@ -212,6 +247,11 @@ void ClientConnection::on_connect(std::string_view body) {
     return close();
   }
   const bool password_ok = request.password == wire::session_password(session_);
+  if (!password_ok) {
+    core_.tell_mistake(ClientMistake::kPassword, peer(), session_,
+                       "it asks for this session with a wrong password, and is told that the "
+                       "session has expired");
+  }
   core_.replica.push(AttachSession{origin, session_, timeout_ms_, password_ok});
 }
 

@@ -121,6 +121,7 @@ class ClientConnection : public env::StreamHandler {
   void consume_buffered();
   // To be called when incoming_ has changed; `is_begun`: the request in it is another one.
   void count_incoming(size_t bytes_before, bool is_begun);
+  void tell_bad_length(int32_t length, std::string_view bytes);
   // How many bytes belong to a four-letter word; 0: its argument is incomplete; kNoWord.
   size_t begin_command(std::string_view bytes);
   void answer_command(std::string_view argument, const ReplicaFacts* facts);

@@ -35,6 +35,8 @@ void write_sync_reply(std::string& out, const QueuedRequest& request, int64_t zx
 void ClientConnection::on_request(std::string_view frame) {
   if (frame.size() < kHeaderBytes) {
     MARK("client.no_header");
+    core_.tell_mistake(ClientMistake::kUnreadable, peer(), session_,
+                       fmt::format("a request of {} bytes has no header", frame.size()));
     return close();
   }
   wire::Reader in(frame);
@@ -45,8 +47,11 @@ void ClientConnection::on_request(std::string_view frame) {
   ++core_.counters.received;
   if (core_.refuses_large(body.size())) {
     MARK("client.large_request_refused");
-    log::warn("large requests take too much: closed address={} bytes={} largeRequestMaxBytes={}",
-              peer().text(), frame.size(), core_.config.large_request_max_bytes);
+    core_.tell_mistake(
+        ClientMistake::kLargeRequests, peer(), session_,
+        fmt::format("with its request of {} bytes all large ones would take more than "
+                    "largeRequestMaxBytes, {}",
+                    frame.size(), core_.config.large_request_max_bytes));
     return close();
   }
   step_part("client", short_op_name(type));
@@ -195,6 +200,8 @@ void ClientConnection::authenticate(int32_t xid, std::string_view body) {
   if (!added) {
     MARK("client.auth_failed");
     ++core_.counters.auth_failed;
+    core_.tell_mistake(ClientMistake::kAuthentication, peer(), session_,
+                       fmt::format("authentication failed, scheme '{}'", request.scheme));
     write_header_frame(stream_->output(), xid, kAuthZxid, wire::ErrorCode::kAuthFailed);
     return close();
   }

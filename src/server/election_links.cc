@@ -194,8 +194,10 @@ void ElectionLinks::keep(Link& link, ServerId id) {
   link.peer = id;
   link.stage = Link::Stage::kKept;
   link.hello_deadline_us = kNever;
-  if (!std::exchange(peer.trouble, {}).empty()) {
-    log::info("election connection made at last server={}", id.value);
+  peer.trouble.clear();
+  peer.lost_told_at_us = kNever;
+  if (std::exchange(peer.is_trouble_told, false)) {
+    log::info("server {} can be reached now (election connection)", id.value);
   }
   // What was sent last may have been lost with the connection before (1.5).
   if (peer.slot.empty()) peer.slot = peer.last;
@@ -245,6 +247,7 @@ Result<> ElectionLinks::on_batch(Now now) {
   for (auto& [id, peer] : peers_) {
     if (peer.reopen_at_us <= now.mono_us) reopen(id, peer);
   }
+  tell_lost(now);
   return try_listen(now);
 }
 
@@ -256,7 +259,7 @@ int64_t ElectionLinks::next_deadline() const {
     deadline = std::min(deadline, listener->next_deadline());
   }
   for (const auto& [id, peer] : peers_) {
-    deadline = std::min(deadline, peer.reopen_at_us);
+    deadline = std::min({deadline, peer.reopen_at_us, peer.lost_told_at_us});
   }
   return deadline;
 }
@@ -270,6 +273,11 @@ bool ElectionLinks::is_at_configured_address(ServerId peer) const {
   const auto it = peers_.find(peer);
   return it != peers_.end() && it->second.kept != nullptr &&
          it->second.kept->is_to_configured_address;
+}
+
+std::string ElectionLinks::trouble_with(ServerId peer) const {
+  const auto it = peers_.find(peer);
+  return it != peers_.end() && it->second.kept == nullptr ? it->second.trouble : "";
 }
 
 uint16_t ElectionLinks::port() const {

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/line_limit.h"
 #include "base/time.h"
 #include "env/clock.h"
 #include "env/network.h"
@@ -76,6 +77,8 @@ class ElectionLinks {
   // The connection with it was made by this server to an address of the configuration. Whoever
   // called here has only said who it is.
   bool is_at_configured_address(ServerId peer) const;
+  // Why the last attempt to connect with it failed; empty: there was none, or it is connected.
+  std::string trouble_with(ServerId peer) const;
   // The port that is listened on; 0 before start(). For tests and inspection.
   uint16_t port() const;
 
@@ -106,7 +109,11 @@ class ElectionLinks {
     uint64_t reopened_round = 0;  // a broken connection is re-opened a few times in a round
     int reopened = 0;             // in that round
     int64_t reopen_at_us = kNever;
-    std::string trouble;  // why the last attempt failed; a change is worth a line in the log
+    std::string trouble;  // why the last attempt failed
+    bool is_trouble_told = false;
+    // A connection ended; told if no other one takes its place.
+    std::string lost_reason;
+    int64_t lost_told_at_us = kNever;
   };
 
   // ---- connections (election_links.cc) ----
@@ -134,6 +141,7 @@ class ElectionLinks {
   void meet(Link& link, const wire::Hello& hello);
   void receive(Link& link);
   void drop(Link& link, const std::string& reason);
+  void tell_lost(Now now);
 
   env::Network& network_;
   const env::Clock& clock_;
@@ -149,6 +157,8 @@ class ElectionLinks {
   // A stream is never destroyed inside its own callback: ended links wait here for on_batch.
   std::vector<std::unique_ptr<Link>> ended_;
   std::vector<std::unique_ptr<PeerListener>> listeners_;
+  LineLimit troubles_told_, losses_told_;   // of members and whoever else is known
+  LineLimit strangers_told_, own_id_told_;  // by address
 };
 
 }  // namespace zooid::server

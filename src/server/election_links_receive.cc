@@ -15,6 +15,9 @@ namespace {
 // The first time, then twice as long each.
 constexpr int64_t kReopenDelayUs = 5'000;
 constexpr int kReopensOfRound = 4;
+// Servers that start together replace their connections: one that is gone for less is not worth a
+// line.
+constexpr int64_t kTellLostAfterUs = 1'000'000;
 
 // Observers of very old versions all use this id.
 constexpr ServerId kAnonymousObserver{INT64_MAX};
@@ -82,8 +85,13 @@ void ElectionLinks::meet(Link& link, const wire::Hello& hello) {
   ServerId id = hello.server;
   if (id == kAnonymousObserver) id = ServerId{--anonymous_ids_};
   if (id == self_) {
-    log::warn("a connection from {} claims the id of this server ({}): is myid unique?",
-              link.stream->peer().text(), self_.value);
+    const env::Endpoint& from = link.stream->peer();
+    if (const auto more = own_id_told_.admit(from.host, clock_.now().mono_us)) {
+      log::warn(
+          "an election connection from {} claims the id of this server ({}): is myid "
+          "unique?{}",
+          from.text(), self_.value, left_out_text(*more));
+    }
     return drop(link, "the own id");
   }
   if (hello.server.value < 0) return drop(link, "a negative server id");
@@ -144,7 +152,8 @@ void ElectionLinks::on_closed(Link& link, const Error& reason) {
   ASSERT(it != peers_.end());
   Peer& peer = it->second;
   if (stage == Link::Stage::kConnecting) return on_attempt_failed(id, peer, reason);
-  log::info("election connection lost server={} reason=\"{}\"", id.value, reason.message);
+  peer.lost_reason = reason.message;
+  peer.lost_told_at_us = clock_.now().mono_us + kTellLostAfterUs;
   // This round's vote may have died with the connection.
   if (peer.last_round == round_) reopen_later(peer);
 }
@@ -163,9 +172,15 @@ void ElectionLinks::reopen_later(Peer& peer) {
 void ElectionLinks::on_attempt_failed(ServerId id, Peer& peer, const Error& reason) {
   ASSERT(peer.kept == nullptr);
   if (reason.kind != Error::Kind::kRefused) peer.is_refused_so_far = false;
-  if (peer.trouble != reason.message) {
-    peer.trouble = reason.message;
-    log::warn("no election connection server={} reason=\"{}\"", id.value, reason.message);
+  peer.trouble = reason.message;
+  peer.lost_told_at_us = kNever;
+  const auto more = peer.is_trouble_told
+                        ? std::nullopt
+                        : troubles_told_.admit(std::to_string(id.value), clock_.now().mono_us);
+  if (more) {
+    peer.is_trouble_told = true;
+    log::info("server {} cannot be reached for elections, it is tried again: {}{}", id.value,
+              reason.message, left_out_text(*more));
   }
   if (!peer.untried.empty()) return connect_next(id, peer);
   if (!peer.is_refused_so_far) {
@@ -181,9 +196,25 @@ void ElectionLinks::on_attempt_failed(ServerId id, Peer& peer, const Error& reas
 
 // Closes a connection because of what came, or did not come, over it.
 void ElectionLinks::drop(Link& link, const std::string& reason) {
-  log::info("election connection closed from={} server={} reason=\"{}\"",
-            link.stream->peer().text(), link.peer.value, reason);
+  const env::Endpoint& from = link.stream->peer();
+  if (const auto more = strangers_told_.admit(from.host, clock_.now().mono_us)) {
+    const bool is_known = link.stage == Link::Stage::kKept;
+    log::info("connection to the election port closed, from {}{}: {}{}", from.text(),
+              is_known ? " (server " + std::to_string(link.peer.value) + ")" : "", reason,
+              left_out_text(*more));
+  }
   end(link);
+}
+
+void ElectionLinks::tell_lost(Now now) {
+  for (auto& [id, peer] : peers_) {
+    if (peer.lost_told_at_us > now.mono_us) continue;
+    peer.lost_told_at_us = kNever;
+    if (const auto more = losses_told_.admit(std::to_string(id.value), now.mono_us)) {
+      log::info("the election connection with server {} has ended: {}{}", id.value,
+                peer.lost_reason, left_out_text(*more));
+    }
+  }
 }
 
 }  // namespace zooid::server

@@ -40,6 +40,10 @@ LeaderRole::LeaderRole(ReplicaCore& core, const zab::Membership& membership, Now
     zab::LeaderEffects effects;
     const Now at = core_.clock.now();
     machine_->on_learner_packet(key, packet, at, effects);
+    if (packet.type == wire::PacketType::kFollowerInfo ||
+        packet.type == wire::PacketType::kObserverInfo) {
+      if (const auto server = machine_->server_of(key)) servers_.emplace(key, *server);
+    }
     carry_out(effects, at);
   };
   events_.on_closed = [this](zab::LearnerKey key, const std::string& reason) {
@@ -110,9 +114,35 @@ void LeaderRole::accept(std::unique_ptr<env::Stream> stream, env::StreamHandler*
   machine_->on_learner_connected(key, core_.clock.now());
 }
 
+std::string LeaderRole::name_of(zab::LearnerKey key) const {
+  const auto it = connections_.find(key);
+  const std::string peer = it == connections_.end() ? "" : it->second->peer();
+  const auto server = servers_.find(key);
+  if (server == servers_.end()) return peer;
+  return fmt::format("server {} ({})", server->second.value, peer);
+}
+
+// Anybody can connect to the quorum port, as often as they like.
+void LeaderRole::tell_closed(zab::LearnerKey key, const std::string& reason) {
+  const int64_t now_us = core_.clock.now().mono_us;
+  const auto server = servers_.find(key);
+  if (server != servers_.end() && membership_.find(server->second) != nullptr) {
+    const auto more = departures_told_.admit(std::to_string(server->second.value), now_us);
+    if (more) {
+      log::warn("{} no longer follows: {}{}", name_of(key), reason, left_out_text(*more));
+    }
+    return;
+  }
+  const auto it = connections_.find(key);
+  const std::string address = it == connections_.end() ? "" : it->second->address();
+  if (const auto more = strangers_told_.admit(address, now_us)) {
+    log::info("connection to the quorum port refused or ended, from {}: {}{}", name_of(key), reason,
+              left_out_text(*more));
+  }
+}
+
 void LeaderRole::drop_connection(zab::LearnerKey key, const std::string& reason) {
-  log::info("learner connection closed learner={} peer={}: {}", key,
-            connections_.contains(key) ? connections_.at(key)->peer() : "", reason);
+  tell_closed(key, reason);
   closed_.push_back(key);
   zab::LeaderEffects effects;
   const Now now = core_.clock.now();
@@ -130,6 +160,14 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
                                          *effects.persist_current_epoch});
   }
   if (effects.promised) milestones_.promised = effects.promised;
+  for (const zab::LearnerKey key : effects.synced) {
+    const auto server = servers_.find(key);
+    if (server == servers_.end()) continue;
+    const std::string cause = std::to_string(server->second.value);
+    if (const auto more = arrivals_told_.admit(cause, now.mono_us)) {
+      log::info("{} follows ({}){}", name_of(key), machine_->sync_of(key), left_out_text(*more));
+    }
+  }
   if (effects.established) establish(*effects.established, now);
   for (zab::WindowTxn& txn : effects.appends) core_.append_logged(txn.zxid, std::move(txn.txn));
   if (effects.committed && primary_) {
@@ -141,7 +179,7 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
   for (const auto& [key, reason] : effects.close) {
     const auto it = connections_.find(key);
     if (it == connections_.end()) continue;
-    log::info("closing learner connection learner={} peer={}: {}", key, it->second->peer(), reason);
+    tell_closed(key, reason);
     it->second->close();
     closed_.push_back(key);
   }
@@ -193,8 +231,9 @@ void LeaderRole::establish(Epoch epoch, Now now) {
   core_.current_epoch = epoch;
   if (!core_.judge_state()) return;
   const auto dropped = core_.database->drop_orphaned_ephemerals();
-  for (const std::string& path : dropped) {
-    log::warn("ephemeral node of an unknown session removed path={}", path);
+  if (!dropped.empty()) {
+    log::warn("{} ephemeral znodes of sessions that do not exist were removed, the first is {}",
+              dropped.size(), dropped.front());
   }
   core_.database->set_last_zxid(Zxid::make(epoch, 0));
   core_.database->set_config(membership_.text(), membership_.version(), now.wall_ms);
@@ -398,7 +437,7 @@ void LeaderRole::on_reach(const storage::ReachFound& found, Now now) {
 
 void LeaderRole::on_history(storage::HistoryRead& read, Now now) {
   if (read.error) {
-    log::error("history for a learner cannot be read learner={}: {}", read.learner,
+    log::error("the transaction log cannot be read for {}: {}", name_of(read.learner),
                read.error->message);
   }
   step_part("leader", "history from the log files");
@@ -414,7 +453,7 @@ void LeaderRole::expire_sessions(Now now) {
   if (!primary_ || primary_->is_behind()) return;
   zab::LeaderEffects effects;
   const std::vector<SessionId> expired = primary_->take_expired(now);
-  log_expired("session", expired);
+  core_.tell_expired("session", expired, now);
   for (const SessionId session : expired) {
     order({0, session, 0, wire::OpCode::kCloseSession, {}, nullptr, nullptr}, effects, now);
   }
@@ -434,6 +473,7 @@ void LeaderRole::on_step(Now now) {
   if (!listener_->is_listening() && is_due) listen(now);
   for (const zab::LearnerKey key : std::exchange(closed_, {})) {
     connections_.erase(key);
+    servers_.erase(key);
     core_.history.submit(storage::EndHistory{core_.incarnation, key});
   }
   if (now.mono_us >= machine_->next_deadline()) {

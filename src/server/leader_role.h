@@ -8,6 +8,7 @@
 #include <optional>
 #include <variant>
 
+#include "base/line_limit.h"
 #include "server/container_reaper.h"
 #include "server/forwarded_writes.h"
 #include "server/learner_connection.h"
@@ -80,6 +81,9 @@ class LeaderRole {
   void expire_sessions(Now now);
   void pump_all(Now now);
   bool can_be_a_session(SessionId session) const;
+  // "server 2 (10.0.0.2:41034)", or of a connection that has not said who it is.
+  std::string name_of(zab::LearnerKey key) const;
+  void tell_closed(zab::LearnerKey key, const std::string& reason);
   void close_connection(zab::LearnerKey key, const std::string& reason);
   void drop_connection(zab::LearnerKey key, const std::string& reason);
 
@@ -101,6 +105,11 @@ class LeaderRole {
   RoleMilestones milestones_;
   int64_t established_us_ = 0;
   std::optional<ContainerReaper> reaper_;  // once established
+  // Who is behind a connection, by its own word; also when the machine has dropped it already.
+  std::map<zab::LearnerKey, ServerId> servers_;
+  LineLimit arrivals_told_;
+  LineLimit departures_told_;  // of members
+  LineLimit strangers_told_;
 };
 
 }  // namespace zooid::server

@@ -84,17 +84,11 @@ TEST(LocalSessions, an_ephemeral_create_is_told_from_other_writes) {
   EXPECT_TRUE(creates_ephemeral(OpCode::kMulti, multi_body({0, 1})));
 }
 
-TEST(LogExpired, all_of_a_step_share_a_line) {
-  std::vector<std::string> lines;
-  log::set_sink([&](log::Level, std::string_view line) { lines.emplace_back(line); });
-  log_expired("session", {});
-  log_expired("session", {kOne});
-  log_expired("local session", std::vector<SessionId>(20'000, kTwo));
-  log::set_sink([](log::Level, std::string_view) {});
-  ASSERT_EQ(lines.size(), 2u);
-  EXPECT_NE(lines[0].find("session expired session=0x100000000000001"), std::string::npos);
-  EXPECT_NE(lines[1].find("local sessions expired count=20000 first=0x100000000000002"),
-            std::string::npos);
+TEST(ExpiredText, all_of_a_step_share_a_line) {
+  EXPECT_EQ(expired_text("session", {kOne}, 30'000),
+            "session 0x100000000000001 expired, silent for its time-out of 30000 ms");
+  EXPECT_EQ(expired_text("local session", std::vector<SessionId>(20'000, kTwo), std::nullopt),
+            "20000 local sessions expired, the first is 0x100000000000002");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/duration_text.h"
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
@@ -57,6 +58,8 @@ Result<> Replica::start(Now now) {
                                              links_options, *this);
     TRY(links_->start());
   }
+  const size_t voters = core_.config.is_ensemble() ? membership_.voters().size() : 0;
+  service_.on_start(voters, voters / 2 + 1, now);
   await_workers("server started");
   return {};
 }
@@ -131,12 +134,14 @@ void Replica::on_batch(Now now) {
   sync_record_if_due(now);
   write_records();
   write_looking_if_due(now);
+  report_service(now);
   expected_wake_us_ = next_deadline();
 }
 
 int64_t Replica::next_deadline() const {
   if (decided_ || core_.end_requested() || next_message_ < messages_.size()) return 0;
-  int64_t deadline = std::min({snapshot_taker_.next_deadline(), purge_at_us_, sync_record_at_us_});
+  int64_t deadline = std::min({snapshot_taker_.next_deadline(), purge_at_us_, sync_record_at_us_,
+                               service_.next_deadline()});
   if (links_ != nullptr) deadline = std::min(deadline, links_->next_deadline());
   if (election_) deadline = std::min(deadline, election_->next_deadline());
   if (const auto* mute = std::get_if<CannotWrite>(&role_)) {
@@ -157,7 +162,8 @@ void Replica::notice_pause(Now now) {
   const int64_t allowed_us = ms_to_us(core_.config.tick_ms) / 2;
   if (late_us <= allowed_us) return;
   MARK("replica.noticed_pause");
-  log::warn("this process stood still for {} ms; session deadlines are moved", late_us / 1000);
+  log::warn("this process stood still for {}; the sessions' deadlines are moved",
+            duration_text(late_us));
   Primary* primary = nullptr;
   if (auto* leader = std::get_if<std::unique_ptr<LeaderRole>>(&role_))
     primary = (*leader)->primary();
@@ -303,7 +309,8 @@ void Replica::begin_role_if_ready(Now now) {
 void Replica::end_role(const std::string& why, Now now) {
   const bool was_in_role = !std::holds_alternative<Waiting>(role_);
   if (!was_in_role) return;
-  log::info("{} ends: {}", core_.is_serving() ? core_.mode() : "role", why);
+  if (!core_.is_serving()) log::debug("role ends: {}", why);
+  service_.on_lost(why, now);
   detected_us_ = now.mono_us;
   if (const auto* follower = std::get_if<std::unique_ptr<FollowerRole>>(&role_)) {
     const bool has_failed = !(*follower)->is_established() && (*follower)->has_heard_leader();
@@ -321,7 +328,8 @@ void Replica::end_role(const std::string& why, Now now) {
   if (auto trouble = std::exchange(core_.disk_trouble, std::nullopt)) {
     MARK("replica.snapshot_not_written");
     role_ = CannotWrite{std::move(trouble->what), now.mono_us + CannotWrite::kTryEveryUs,
-                        trouble->wanted_bytes};
+                        trouble->wanted_bytes, true};
+    tell_cannot_write(std::get<CannotWrite>(role_), now);
     return;
   }
   await_workers(why);
@@ -337,12 +345,7 @@ void Replica::begin_role(Now now) {
   constexpr int64_t kReportAfterUs = 500'000;  // most elections take less
   Looking looking;
   looking.report_at_us = now.mono_us + kReportAfterUs;
-  if (core_.is_untrusted) {
-    log::warn(
-        "this server's data is not complete ({}): it counts for nobody and waits for a leader "
-        "that the others elect",
-        core_.why_untrusted);
-  }
+  tell_untrusted(now);
   // A state that is known to be empty by accident, or a mixture, is shown to nobody.
   const bool can_be_read = !core_.is_untrusted && core_.database->is_whole();
   if (core_.config.read_only_mode_enabled && !can_be_read) MARK("replica.not_whole_not_served");
@@ -364,7 +367,8 @@ void Replica::serve_read_only_if_due(Now now) {
   auto* looking = std::get_if<Looking>(&role_);
   if (looking == nullptr || now.mono_us < looking->read_only_at_us || decided_) return;
   log::info(
-      "no leader is found: serving reads to clients that accept a read-only server zxid=0x{:x}",
+      "no leader is found: serving reads, as of zxid 0x{:x}, to clients that accept a read-only "
+      "server",
       core_.database->last_zxid().value);
   looking->read_only_at_us = kNever;
   looking->read_only = std::make_unique<ReadOnlyRole>(core_);
@@ -375,9 +379,9 @@ void Replica::start_role(const zab::Decision& decision, Now now) {
   // The clients of a read-only server come back to one that is part of a quorum.
   if (core_.is_read_only()) core_.stop_serving("read-only mode ends");
   write_records();
-  log::info("election decided leader={} role={} zxid=0x{:x} epoch={} round={}",
-            decision.vote.leader.value, wire::peer_state_name(decision.role),
-            decision.vote.zxid.value, decision.vote.epoch, decision.vote.round);
+  log::debug("decided in round {} for server {} (epoch {}, zxid 0x{:x}); this server is {}",
+             decision.vote.round, decision.vote.leader.value, decision.vote.epoch,
+             decision.vote.zxid.value, wire::peer_state_name(decision.role));
   if (decision.role == wire::PeerState::kLeading) {
     role_ = std::make_unique<LeaderRole>(core_, membership_, now);
   } else {
@@ -400,14 +404,6 @@ void Replica::report_milestones(Now now) {
   if (reached.synchronised) election_->on_synchronised(now, *reached.synchronised);
   if (reached.established) election_->on_epoch_established(*reached.established, now);
   if (reached.first_commit) election_->on_first_commit(now);
-}
-
-void Replica::write_records() {
-  if (!election_) return;
-  for (const zab::ElectionRecord& record : election_->take_records()) {
-    log::info("{}", zab::describe(record));
-    journal_.put(record);
-  }
 }
 
 void Replica::write_looking_if_due(Now now) {
@@ -439,6 +435,10 @@ void Replica::purge() {
   core_.snapshots.submit(storage::PurgeFiles{core_.config.purge_retain_count});
 }
 
+void Replica::add_role_facts(ReplicaFacts& facts, Now now) {
+  with_role([&](auto& role) { role.add_facts(facts, now); });
+}
+
 size_t Replica::outstanding() const {
   size_t count = 0;
   const_cast<Replica*>(this)->with_role([&](auto& role) { count = role.outstanding(); });
@@ -454,84 +454,10 @@ void Replica::stop(const std::string& reason) {
   core_.snapshots.stop_reading();
   snapshot_taker_.abort();
   role_ = Stopped{};
+  service_.stop();
   core_.stop_serving(reason);
   links_.reset();
   election_.reset();
-}
-
-void Replica::inspect(const Inspect& request, Now now) {
-  auto facts = std::make_shared<ReplicaFacts>();
-  const state::Database& database = *core_.database;
-  facts->server_id = core_.self().value;
-  facts->serving = core_.is_serving();
-  facts->last_zxid = database.last_zxid();
-  facts->node_count = database.tree().node_count();
-  facts->ephemeral_count = database.tree().ephemeral_count();
-  facts->data_size = database.tree().data_size();
-  facts->session_count = database.sessions().size();
-  facts->local_session_count = core_.local_sessions.size();
-  facts->uptime_ms = (now.mono_us - started_us_) / 1000;
-  facts->digest_mismatches = core_.digest_mismatches;
-  const storage::LogFigures figures = core_.log.figures();
-  facts->syncs = figures.syncs;
-  facts->sync_us_total = figures.sync_us_total;
-  facts->sync_us_max = figures.sync_us_max;
-  facts->fsync_threshold_exceeded = figures.slow_syncs;
-  facts->log_waiting_bytes = figures.waiting_bytes;
-  facts->log_waiting_bytes_max = figures.waiting_bytes_max;
-  facts->log_limit_hit = core_.log_limit_hit;
-  facts->slow_disk_leaves = core_.slow_disk_leaves;
-  with_role([&](auto& role) { role.add_facts(*facts, now); });
-  if (core_.is_untrusted) {
-    facts->trouble = "waits for a leader that the others elect: " + core_.why_untrusted;
-  }
-  if (const auto* mute = std::get_if<CannotWrite>(&role_)) facts->trouble = mute->trouble;
-  if (core_.config.is_ensemble()) {
-    facts->quorum_size = static_cast<int32_t>(membership_.voters().size());
-    facts->membership_text = membership_.text();
-    if (facts->peer_state.empty()) facts->peer_state = "looking";
-  }
-  if (request.with_sessions) add_sessions(*facts, now);
-  if (request.with_quotas) {
-    facts->quotas = state::quotas_by_namespace(database.tree());
-    facts->quota_exceeded = core_.quota_exceeded();
-  }
-  if (request.with_directories) {
-    measuring_.emplace(++last_ticket_, WaitingFacts{request.origin, std::move(facts)});
-    return core_.history.submit(storage::MeasureDirectories{last_ticket_});
-  }
-  core_.tell(request.origin.shard, InspectReply{request.origin.connection, std::move(facts)});
-}
-
-void Replica::add_sessions(ReplicaFacts& facts, Now now) {
-  std::map<SessionId, int64_t> expiry;
-  Primary* primary = nullptr;
-  if (auto* leader = std::get_if<std::unique_ptr<LeaderRole>>(&role_))
-    primary = (*leader)->primary();
-  if (auto* alone = std::get_if<std::unique_ptr<StandaloneRole>>(&role_)) {
-    primary = &(*alone)->primary();
-  }
-  if (primary != nullptr) {
-    for (const auto& [bucket_us, sessions] : primary->tracker().buckets()) {
-      for (const SessionId session : sessions) {
-        expiry[session] = now.wall_ms + (bucket_us - now.mono_us) / 1000;
-      }
-    }
-  }
-  for (const auto& [session, timeout_ms] : core_.database->sessions()) {
-    const auto it = expiry.find(session);
-    facts.sessions.push_back({session, timeout_ms, it == expiry.end() ? 0 : it->second});
-  }
-  if (core_.has_local_sessions() || core_.is_read_only()) {
-    auto& local = facts.local_sessions.emplace();
-    for (const auto& [bucket_us, sessions] : core_.local_sessions.buckets()) {
-      const int64_t wall_ms = now.wall_ms + (bucket_us - now.mono_us) / 1000;
-      for (const SessionId session : sessions) {
-        local.push_back({session, core_.local_sessions.timeout_ms(session), wall_ms});
-      }
-    }
-  }
-  facts.ephemeral_owners = core_.database->tree().ephemeral_owners();
 }
 
 }  // namespace zooid::server

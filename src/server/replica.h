@@ -14,6 +14,7 @@
 #include "server/leader_role.h"
 #include "server/read_only_role.h"
 #include "server/replica_core.h"
+#include "server/service_report.h"
 #include "server/snapshot_taker.h"
 #include "server/standalone_role.h"
 #include "zab/election.h"
@@ -100,6 +101,7 @@ class Replica : public env::Worker,
     std::string trouble;
     int64_t try_at_us = 0;      // kNever: the log worker is at it
     uint64_t wanted_bytes = 0;  // besides what the log itself needs
+    bool is_space = false;      // that, and nothing else, is missing
   };
   struct Stopped {};
   using Role = std::variant<Waiting, Looking, CannotWrite, Stopped, std::unique_ptr<StandaloneRole>,
@@ -119,6 +121,7 @@ class Replica : public env::Worker,
   void handle(StateRead& read, Now now);
   void inspect(const Inspect& request, Now now);
   void add_sessions(ReplicaFacts& facts, Now now);
+  void add_role_facts(ReplicaFacts& facts, Now now);
   void end_role(const std::string& why, Now now);
   // The workers are asked to tell when they are done with the former role.
   void await_workers(std::string why);
@@ -140,6 +143,12 @@ class Replica : public env::Worker,
   void report_milestones(Now now);
   void write_records();
   void write_looking_if_due(Now now);
+  // What people are told (replica_report.cc).
+  void tell_election(const std::string& line);
+  void tell_untrusted(Now now);
+  void tell_cannot_write(const CannotWrite& role, Now now);
+  ServiceGap service_gap() const;
+  void report_service(Now now);
   void notice_pause(Now now);
   void purge_if_due(Now now);
   void sync_record_if_due(Now now);
@@ -173,6 +182,12 @@ class Replica : public env::Worker,
   std::optional<std::string> fatal_;
   bool is_giving_up_ = false;
   uint32_t failed_attempts_ = 0;  // to follow, in a row
+  ServiceReport service_;
+  std::map<ServerId, int64_t> heard_us_;  // voters' last messages on election connections
+  LineLimit elections_told_;
+  LineLimit untrusted_told_;
+  LineLimit write_trouble_told_;
+  std::string last_election_told_;
 };
 
 }  // namespace zooid::server

@@ -46,14 +46,15 @@ storage::SnapshotOptions snapshot_options(const config::ServerConfig& config,
 
 }  // namespace
 
-void log_expired(std::string_view kind, const std::vector<SessionId>& sessions) {
-  if (sessions.empty()) return;
+std::string expired_text(std::string_view kind, const std::vector<SessionId>& sessions,
+                         std::optional<int32_t> timeout_ms) {
+  ASSERT(!sessions.empty());
   const auto first = static_cast<uint64_t>(sessions.front().value);
-  if (sessions.size() == 1) {
-    log::info("{} expired session=0x{:x}", kind, first);
-  } else {
-    log::info("{}s expired count={} first=0x{:x}", kind, sessions.size(), first);
-  }
+  const std::string silence =
+      timeout_ms ? fmt::format(", silent for its time-out of {} ms", *timeout_ms) : "";
+  if (sessions.size() == 1) return fmt::format("{} 0x{:x} expired{}", kind, first, silence);
+  return fmt::format("{} {}s expired, the first is 0x{:x}{}", sessions.size(), kind, first,
+                     silence);
 }
 
 bool may_rejoin(const config::ServerConfig& config) {
@@ -218,8 +219,8 @@ std::optional<int32_t> ReplicaCore::upgrade_for(const ClientWrite& write) {
       !creates_ephemeral(write.type, write.body)) {
     return std::nullopt;
   }
-  log::info("local session becomes global session=0x{:x}",
-            static_cast<uint64_t>(write.session.value));
+  log::debug("local session 0x{:x} becomes a global one",
+             static_cast<uint64_t>(write.session.value));
   return local_sessions.upgrade(write.session);
 }
 
@@ -233,9 +234,21 @@ bool ReplicaCore::close_local_session(const ClientWrite& write) {
   return true;
 }
 
+void ReplicaCore::tell_expired(std::string_view kind, const std::vector<SessionId>& sessions,
+                               Now now) {
+  if (sessions.empty()) return;
+  const auto first = static_cast<uint64_t>(sessions.front().value);
+  const auto more = expiries_told_.admit(fmt::format("{:x}", first), now.mono_us);
+  if (!more) return;
+  const auto session = database->sessions().find(sessions.front());
+  const auto timeout_ms =
+      session == database->sessions().end() ? std::nullopt : std::optional(session->second);
+  log::info("{}{}", expired_text(kind, sessions, timeout_ms), left_out_text(*more));
+}
+
 void ReplicaCore::expire_local_sessions(Now now) {
   const std::vector<SessionId> expired = local_sessions.take_expired(now);
-  log_expired("local session", expired);
+  tell_expired("local session", expired, now);
   for (const SessionId session : expired) {
     const auto it = connections_.find(session);
     if (it == connections_.end()) continue;

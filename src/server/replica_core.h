@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/line_limit.h"
 #include "base/random.h"
 #include "config/server_config.h"
 #include "env/clock.h"
@@ -29,8 +30,9 @@
 
 namespace zooid::server {
 
-// One line in the log for all sessions that expired in a step: their number, and one of them.
-void log_expired(std::string_view kind, const std::vector<SessionId>& sessions);
+// What the log says of sessions that expired in one step (at least one); `timeout_ms` of the first.
+std::string expired_text(std::string_view kind, const std::vector<SessionId>& sessions,
+                         std::optional<int32_t> timeout_ms);
 // May a server that is configured so give up its data, to be filled by the others? Not alone, and
 // not where they are no quorum without it: then somebody has to decide.
 bool may_rejoin(const config::ServerConfig& config);
@@ -93,6 +95,8 @@ class ReplicaCore {
   // here, if any (ZooKeeper's leader does so at its next request, reads and pings included).
   void on_session_moved_away(SessionId session);
 
+  // One line in the log for all that expired in a step, and not many in a minute.
+  void tell_expired(std::string_view kind, const std::vector<SessionId>& sessions, Now now);
   // By what is committed: a global session that was created and not closed.
   bool has_session(SessionId session) const { return database->sessions().contains(session); }
 
@@ -198,6 +202,7 @@ class ReplicaCore {
   std::optional<std::string> end_request_;
   std::map<std::string, uint64_t> quota_exceeded_;
   Epoch mismatch_reported_epoch_ = -1;
+  LineLimit expiries_told_;
 };
 
 }  // namespace zooid::server

@@ -77,10 +77,10 @@ void Replica::on_log_failed(const storage::LogFailed& failed, Now now) {
     fatal_ = failed.error.message;
     return;
   }
-  log::error("nothing can be logged, so this server takes part in nothing until it can again: {}",
-             failed.error.message);
-  end_role(failed.error.message, now);
-  role_ = CannotWrite{failed.error.message, now.mono_us + CannotWrite::kTryEveryUs};
+  const bool is_space = failed.error.kind == Error::Kind::kNoSpace;
+  end_role(is_space ? "the disk is full" : "the transaction log cannot be written", now);
+  role_ = CannotWrite{failed.error.message, now.mono_us + CannotWrite::kTryEveryUs, 0, is_space};
+  tell_cannot_write(std::get<CannotWrite>(role_), now);
 }
 
 void Replica::try_writing(CannotWrite& role) {
@@ -93,15 +93,14 @@ void Replica::on_writing_tried(const storage::LogWritable& writable, Now now) {
   if (mute == nullptr) return;
   if (writable.trouble) {
     MARK("replica.still_cannot_write");
-    if (mute->trouble != writable.trouble->message) {
-      log::warn("still nothing can be logged: {}", writable.trouble->message);
-    }
-    mute->trouble = writable.trouble->message;
+    mute->trouble = writable.trouble->message;  // each minute's reminder has it
+    mute->is_space = writable.trouble->kind == Error::Kind::kNoSpace;
     mute->try_at_us = now.mono_us + CannotWrite::kTryEveryUs;
     return;
   }
   MARK("replica.writes_again");
-  log::info("the log can be written again: rejoining");
+  log::info("the transaction log can be written again: {}",
+            core_.config.is_ensemble() ? "rejoining" : "serving clients again soon");
   // A new incarnation: the log worker drops everything of the failed one.
   core_.incarnation.value += 1;
   await_workers(std::string(mute->trouble));

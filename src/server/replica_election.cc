@@ -14,7 +14,8 @@ void Replica::carry_out(zab::ElectionEffects& effects, Now) {
     fatal_ = effects.unsupported;
   }
   if (effects.adopted) {
-    log::info("newer configuration learned version={:x}", effects.adopted->version());
+    log::info("a newer configuration of the ensemble was learned, version {:x}",
+              effects.adopted->version());
     membership_ = *effects.adopted;
     if (auto listening = links_->set_membership(membership_); !listening)
       fatal_ = listening.error().message;
@@ -25,6 +26,7 @@ void Replica::on_notification(ServerId from, const wire::Notification& notificat
   if (!election_) return;
   zab::ElectionEffects effects;
   const Now now = core_.clock.now();
+  if (membership_.is_voter(from)) heard_us_[from] = now.mono_us;
   election_->on_notification(from, notification, now, effects);
   if (effects.unsupported && !links_->is_at_configured_address(from)) {
     MARK("replica.unsupported_by_hearsay");

@@ -95,10 +95,15 @@ Result<std::unique_ptr<Server>> Server::open(const config::ServerConfig& config,
   options.watch = RecoveryReport(world);
   TRY_VALUE(recovered, recover_or_rejoin(config, world, directories, options));
   for (const std::string& note : recovered.notes) log::warn("recovery: {}", note);
-  log::info("data recovered zxid=0x{:x} snapshot=0x{:x} nodes={} sessions={} epoch={}/{}",
-            recovered.last_logged.value, recovered.snapshot_zxid.value,
-            recovered.database->tree().node_count(), recovered.database->sessions().size(),
-            recovered.current_epoch, recovered.accepted_epoch);
+  log::info(
+      "data recovered: last zxid 0x{:x} (of the snapshot: 0x{:x}), {} znodes, {} sessions, epoch "
+      "{}{}",
+      recovered.last_logged.value, recovered.snapshot_zxid.value,
+      recovered.database->tree().node_count(), recovered.database->sessions().size(),
+      recovered.current_epoch,
+      recovered.accepted_epoch == recovered.current_epoch
+          ? ""
+          : fmt::format(", promised to epoch {}", recovered.accepted_epoch));
   const bool needs_snapshot = recovered.needs_snapshot;
   if (config.is_ensemble()) {
     recovered.database->set_config(config.membership.text(), config.membership.version(),

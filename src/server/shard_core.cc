@@ -125,7 +125,7 @@ void ShardCore::close_all(const std::string& reason) {
     connection->close(false);
     ++count;
   }
-  if (count > 0) log::info("client connections closed count={} reason={}", count, reason);
+  if (count > 0) log::info("{} client connections were closed: {}", count, reason);
 }
 
 void ShardCore::reset_connection_counters() {
@@ -228,7 +228,7 @@ void ShardCore::handle(NotServing& message) {
   condemned_below_ = next_serial_;
   closing_slot_ = 0;
   if (limits.total() > 0) {
-    log::info("clients disconnected count={} reason={}", limits.total(), message.reason);
+    log::info("{} clients are disconnected: {}", limits.total(), message.reason);
   }
   close_condemned();
   for (const ThrottledRequest& request : throttle.drop_all()) remove_bytes(request.body.size());
@@ -319,6 +319,18 @@ void ShardCore::release(RequestThrottle::Released& released, Now now) {
   MARK("throttle.write_outlives_connection");
   replica.push(ClientWrite{Origin{id, request.connection}, request.session, request.xid,
                            request.type, std::move(request.body), std::move(request.ids)});
+}
+
+void ShardCore::tell_mistake(ClientMistake kind, const env::Endpoint& client, SessionId session,
+                             std::string_view what) {
+  LineLimit& limit = mistakes_told_[static_cast<size_t>(kind)];
+  const auto more = limit.admit(client.host, clock.now().mono_us);
+  if (!more) return;
+  const std::string of_session =
+      session == kNoSession ? ""
+                            : fmt::format(", session 0x{:x}", static_cast<uint64_t>(session.value));
+  log::warn("client {}{}: {}; its connection is closed{}", client.text(), of_session, what,
+            left_out_text(*more));
 }
 
 bool ShardCore::may_tell(RareEvent event) {

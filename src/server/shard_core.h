@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/line_limit.h"
 #include "config/server_config.h"
 #include "env/clock.h"
 #include "env/network.h"
@@ -47,6 +48,19 @@ inline constexpr int64_t kFactsWaitUs = 1'000'000;
 static_assert(kBacklogExtraBytes > kBacklogPauseBytes);
 
 // Rare events that are worth a line; each kind at most once a minute.
+// What a client did that ended its connection and that its users want to know of. Each kind has a
+// line in the log, at most one a minute for each address (base/line_limit.h).
+enum class ClientMistake {
+  kFrameLength,
+  kForeignProtocol,
+  kUnreadable,
+  kZxidAhead,
+  kPassword,
+  kAuthentication,
+  kLargeRequests,
+  kLast
+};
+
 enum class RareEvent {
   kConnectionLimit,
   kOutstandingLimit,
@@ -151,6 +165,9 @@ class ShardCore {
   // ahead of it. Whatever is told in between names no later zxid (rule 2).
   int64_t told_zxid() const { return told_zxid_; }
   bool is_serving() const { return database != nullptr; }
+  // A line of the log: "client 10.0.0.7:4321, session 0x…: <what>; its connection is closed".
+  void tell_mistake(ClientMistake kind, const env::Endpoint& client, SessionId session,
+                    std::string_view what);
   // True once a minute for each kind: the caller logs.
   bool may_tell(RareEvent event);
 
@@ -234,6 +251,7 @@ class ShardCore {
   size_t queued_bytes_max_;
   size_t outstanding_max_;
   std::array<int64_t, static_cast<size_t>(RareEvent::kLast)> told_us_{};
+  std::array<LineLimit, static_cast<size_t>(ClientMistake::kLast)> mistakes_told_;
 };
 
 template <class F>

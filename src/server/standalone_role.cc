@@ -63,7 +63,7 @@ void StandaloneRole::on_step(Now now) {
     core_.window.trim(core_.database->last_zxid());
   }
   const std::vector<SessionId> expired = primary_.take_expired(now);
-  log_expired("session", expired);
+  core_.tell_expired("session", expired, now);
   for (const SessionId session : expired) {
     order({0, session, 0, wire::OpCode::kCloseSession, {}, nullptr, nullptr}, now);
   }

@@ -37,7 +37,7 @@ Result<> LogAppender::append(std::string_view entries, Zxid first) {
   if (!written) {
     MARK("storage.append_failed");
     if (auto undone = undo(); !undone) {
-      log::warn("the log cannot be cut back yet: {}", undone.error().message);
+      log::warn("the transaction log cannot be cut back yet: {}", undone.error().message);
     }
     return written;
   }
@@ -162,7 +162,8 @@ void LogAppender::fill_ahead(bool and_sync) {
     // What was written of them may be used; no more is asked of this file.
     MARK("storage.fill_ahead_failed");
     can_fill_ahead_ = false;
-    log::warn("log file is not filled ahead: {}", filled.error().message);
+    log::warn("space for the transaction log cannot be taken ahead of its use: {}",
+              filled.error().message);
   }
   allocated_ += filled ? step : 0;
   if (!and_sync || !filled || !options_.force_sync) return;

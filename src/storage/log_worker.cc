@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/assert.h"
+#include "base/line_limit.h"
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/planted_bug.h"
@@ -76,6 +77,7 @@ struct LogWorker::Parts {
   bool is_dead = false;             // a sync failed
   std::string batch;
   uint64_t batch_txns = 0;
+  LineLimit slow_syncs_told;
 
   void take();
   LogRequest pop();
@@ -246,10 +248,12 @@ void LogWorker::Parts::count_batch() {
   }
   if (sync_us > options.slow_sync_us) {
     add(figures.slow_syncs, 1);
+    const auto more = slow_syncs_told.admit("", options.monotonic_us ? options.monotonic_us() : 0);
+    if (!more) return;
     log::warn(
         "syncing the transaction log took {} ms: every write waits for it; does the disk serve "
-        "others, too?",
-        sync_us / 1000);
+        "others, too?{}",
+        sync_us / 1000, left_out_text(*more));
   }
 }
 

@@ -3,9 +3,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/assert.h"
+#include "base/duration_text.h"
 
 namespace zooid::zab {
 namespace {
@@ -117,6 +119,16 @@ std::string event_text(const ElectionEvent& event) {
   return "unknown event";
 }
 
+// From the moment at which there was no leader.
+int64_t total_us(const ElectionRecord& record) {
+  int64_t total = 0;
+  for (const int64_t phase_us :
+       {record.detect_us, record.elect_us, record.discover_us, record.synchronise_us}) {
+    total += std::max<int64_t>(phase_us, 0);
+  }
+  return total;
+}
+
 std::string phases(const ElectionRecord& record) {
   std::string text;
   const auto add = [&](const char* name, int64_t duration_us, const std::string& remark) {
@@ -156,6 +168,26 @@ const char* deciding_rule_name(DecidingRule rule) {
       return "joined existing";
   }
   return "unknown";
+}
+
+std::string summary(const ElectionRecord& record) {
+  const std::string end =
+      fmt::format("; took {}; zooid explain has the votes", duration_text(total_us(record)));
+  if (!record.abandoned.empty()) {
+    const std::string what = record.winner
+                                 ? fmt::format("election of {}", server_name(record.winner->leader))
+                                 : "election";
+    return fmt::format("{} came to nothing: {}{}", what, record.abandoned, end);
+  }
+  if (!record.winner || record.new_epoch <= 0 || record.synchronise_us < 0) return "";
+  std::string why = reason(record);
+  if (why.ends_with('.')) why.pop_back();
+  const bool is_own = record.winner->leader == record.self;
+  return fmt::format(
+      "server {} leads epoch {}, {}: {}{}", record.winner->leader.value, record.new_epoch,
+      is_own ? "which is this server"
+             : fmt::format("this server ({}) {}", record.self.value, role_in_words(record.role)),
+      why, end);
 }
 
 std::string describe(const ElectionRecord& record) {

@@ -79,6 +79,9 @@ struct ElectionRecord {
 
 // A readable block of several lines: who leads and why, who voted what when, phases.
 std::string describe(const ElectionRecord& record);
+// The same as one short line for the log: who leads which epoch, why, and how long it took; or why
+// nobody does. Empty while nothing is certain.
+std::string summary(const ElectionRecord& record);
 // One line for storage (a JSON object with a format version), and back. nullopt: unknown version or
 // damage.
 std::string to_line(const ElectionRecord& record);

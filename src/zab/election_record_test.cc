@@ -156,6 +156,33 @@ TEST(Describe, tells_an_election_without_result) {
   EXPECT_THAT(describe(record), HasSubstr("ms, round"));
 }
 
+TEST(Summary, is_one_line_with_leader_epoch_reason_and_time) {
+  ElectionRecord record = full_record();
+  EXPECT_EQ(summary(record),
+            "server 2 leads epoch 2, this server (1) follows: its last zxid 0x100000024 is greater "
+            "than 0x100000022 of the next best candidate, server 1 (both epoch 1); took 28 ms; "
+            "zooid explain has the votes");
+  record.self = ServerId{2};
+  record.rule = DecidingRule::kOnlyCandidate;
+  EXPECT_EQ(summary(record),
+            "server 2 leads epoch 2, which is this server: nobody voted for another server; took "
+            "28 ms; zooid explain has the votes");
+}
+
+TEST(Summary, says_nothing_before_the_leader_serves_and_why_if_it_never_does) {
+  ElectionRecord record = full_record();
+  record.synchronise_us = -1;
+  EXPECT_EQ(summary(record), "");
+  record.abandoned = "connection to the leader closed";
+  EXPECT_EQ(summary(record),
+            "election of server 2 came to nothing: connection to the leader closed; took 24 ms; "
+            "zooid explain has the votes");
+  EXPECT_EQ(summary({.self = kOne, .abandoned = "a newer configuration"}),
+            "election came to nothing: a newer configuration; took 0 ms; zooid explain has the "
+            "votes");
+  EXPECT_EQ(summary({.self = kOne}), "");
+}
+
 TEST(ElectionRecorder, keeps_a_place_for_the_decision) {
   ElectionRecorder recorder;
   recorder.begin(kOne, "why", 0, at_ms(0));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/duration_text.h"
 #include "base/mark.h"
 #include "zab/leader_machine.h"
 
@@ -94,6 +95,7 @@ void Leader::Machine::forget(LearnerKey key) {
   const auto it = learners.find(key);
   if (it == learners.end()) return;
   count_failure(it->second);
+  note_heard(it->second);
   learners.erase(it);
   std::erase_if(wanted_history, [key](const auto& wanted) { return wanted.learner == key; });
 }
@@ -125,6 +127,26 @@ std::string Leader::Machine::missing_voters(const ServerSet& present) const {
     missing += fmt::format("{}{}", missing.empty() ? "" : ", ", voter.value);
   }
   return missing.empty() ? "none" : missing;
+}
+
+void Leader::Machine::note_heard(const LearnerProgress& learner) {
+  if (!learner.is_voter || learner.alive_until_us == 0) return;
+  last_heard_us[learner.server] = learner.alive_until_us - limit_us(options.sync_limit);
+}
+
+std::string Leader::Machine::silent_voters(const ServerSet& present, Now now) {
+  for (const auto& [key, learner] : learners) note_heard(learner);
+  std::string text;
+  for (const ServerId voter : start.membership.voters()) {
+    if (present.contains(voter)) continue;
+    const auto heard_us = last_heard_us.find(voter);
+    if (!text.empty()) text += ", ";
+    text += fmt::format("server {} ", voter.value);
+    text += heard_us == last_heard_us.end()
+                ? "did not follow"
+                : fmt::format("last heard {} ago", duration_text(now.mono_us - heard_us->second));
+  }
+  return text;
 }
 
 void Leader::Machine::beat(Now now, LeaderEffects& effects) {
@@ -197,8 +219,9 @@ void Leader::Machine::check_quorum_alive(Now now, LeaderEffects& effects) {
   }
   if (start.membership.is_quorum(alive)) return;
   MARK("leader.quorum_lost");
-  abdicate(fmt::format("only {} of {} voters are following, not heard within syncLimit: {}",
-                       alive.size(), start.membership.voters().size(), missing_voters(alive)),
+  const size_t voters = start.membership.voters().size();
+  abdicate(fmt::format("only {} of {} voters {} here, {} are needed: {}", alive.size(), voters,
+                       alive.size() == 1 ? "is" : "are", voters / 2 + 1, silent_voters(alive, now)),
            effects);
 }
 
@@ -429,13 +452,22 @@ std::vector<LearnerStatus> Leader::learners() const {
     LearnerStatus status{key, learner.server, learner.is_observer};
     status.is_synced = learner.stage >= LearnerStage::kUpToDate;
     status.acked = learner.acked;
-    if (learner.stage >= LearnerStage::kSnapshot) {
-      status.sync =
-          fmt::format("{}, {} transactions", sync_mode_name(learner.mode), learner.sync_count);
-    }
+    status.sync = sync_of(key);
     all.push_back(std::move(status));
   }
   return all;
+}
+
+std::optional<ServerId> Leader::server_of(LearnerKey key) const {
+  const auto it = machine_->learners.find(key);
+  const bool is_known = it != machine_->learners.end() && it->second.stage != LearnerStage::kInfo;
+  return is_known ? std::optional(it->second.server) : std::nullopt;
+}
+
+std::string Leader::sync_of(LearnerKey key) const {
+  const auto it = machine_->learners.find(key);
+  if (it == machine_->learners.end() || it->second.stage < LearnerStage::kSnapshot) return "";
+  return fmt::format("{}, {} transactions", sync_mode_name(it->second.mode), it->second.sync_count);
 }
 
 }  // namespace zooid::zab

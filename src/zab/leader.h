@@ -59,6 +59,8 @@ struct LeaderEffects {
   std::optional<std::string> abdicate;
   // Learner connections to be closed, with the reason.
   std::vector<std::pair<LearnerKey, std::string>> close;
+  // These learners have acknowledged NEWLEADER: they follow (for people).
+  std::vector<LearnerKey> synced;
   // Start a snapshot stream to the learner (its SNAP packet is the last thing pumped); tell
   // on_snapshot_sent when the stream and its signature were appended.
   std::vector<LearnerKey> snapshots;
@@ -176,6 +178,10 @@ class Leader {
   Zxid last_committed() const;
   size_t outstanding() const;
   std::vector<LearnerStatus> learners() const;
+  // Who the learner says it is; nullopt: it has not said so, or is gone.
+  std::optional<ServerId> server_of(LearnerKey key) const;
+  // How it was brought to this leader's history: "DIFF, 12 transactions"; empty: not yet.
+  std::string sync_of(LearnerKey key) const;
   // The text that NEWLEADER carries (with the version given by the epoch if it had none).
   const Membership& announced_membership() const;
 

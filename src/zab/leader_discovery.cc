@@ -63,7 +63,10 @@ void Leader::Machine::on_learner_info(LearnerProgress& learner, const wire::Quor
   std::string impossible = judge_accepted_epoch(info->server, packet.zxid);
   if (!impossible.empty()) {
     const bool is_member = start.membership.find(info->server) != nullptr;
-    if (is_member) log::error("learner refused: {}", impossible);
+    const auto more = is_member
+                          ? refusals_told.admit(std::to_string(info->server.value), now.mono_us)
+                          : std::nullopt;
+    if (more) log::error("learner refused: {}{}", impossible, left_out_text(*more));
     return close(learner.key, std::move(impossible), effects);
   }
   const Epoch accepted = packet.zxid.epoch();
@@ -239,6 +242,7 @@ void Leader::Machine::on_newleader_ack(LearnerProgress& learner, Zxid zxid, Now 
     return;
   }
   learner.stage = LearnerStage::kUpToDate;
+  effects.synced.push_back(learner.key);
   learner.packet_due_us = kNever;
   learner.acked = learner.held;
   if (learner.is_voter) newleader_acks.insert(learner.server);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/line_limit.h"
 #include "zab/leader.h"
 #include "zab/learner_progress.h"
 
@@ -63,6 +64,10 @@ struct Leader::Machine {
   // The log files have failed a learner behind this zxid: who needs them there gets a SNAP.
   Zxid unreadable_behind;
 
+  // Of voters whose connection has ended, and, when it is asked for, of all: for people.
+  std::map<ServerId, int64_t> last_heard_us;
+  LineLimit refusals_told;
+
   int64_t beat_due_us = kNever;  // every tickTime / 2
   uint64_t beats = 0;
 
@@ -84,6 +89,9 @@ struct Leader::Machine {
   void check_learner_times(Now now, LeaderEffects& effects);
   void check_quorum_alive(Now now, LeaderEffects& effects);
   std::string missing_voters(const ServerSet& present) const;
+  void note_heard(const LearnerProgress& learner);
+  // Those who are not present, with when they were heard last.
+  std::string silent_voters(const ServerSet& present, Now now);
 
   // leader_discovery.cc
   void on_learner_info(LearnerProgress& learner, const wire::QuorumPacket& packet, Now now,
