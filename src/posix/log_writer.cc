@@ -96,6 +96,11 @@ std::string LogWriter::Shared::take_all(std::unique_lock<std::mutex>& lock, size
 
 // On the writer's thread.
 void LogWriter::Shared::reopen() {
+  if (!output.is_file()) {
+    const std::string line = format(log::Level::kInfo, "there is no log file to be opened anew");
+    if (!output.write(line)) ++dropped;
+    return;
+  }
   const auto reopened = output.reopen();
   const std::string line =
       reopened ? format(log::Level::kInfo, "the log file was opened anew")

@@ -69,6 +69,10 @@ def one_of_three():
     told = status(full.config_path)
     assert [s["state"] for s in told["servers"] if s["this"]] == ["full disk"], told
     assert told["up"] == 2 and told["has_quorum"] and told["exit_code"] == 1, told
+    told = [line for line in full.log().splitlines() if "ERROR" in line]
+    assert len(told) == 1 and "It needs 4 MiB of free space" in told[0], told
+    assert "comes back by itself" in told[0] and "bytes free)" in told[0], told
+    assert full.log().count("WARN  [zooid] - no longer serving clients") == 1, full.log_path
     for i in range(50):
         path = f"/more{i}"
         zk.retry(zk.create, path, b"")
@@ -76,6 +80,7 @@ def one_of_three():
     assert full.alive() and full.mode() is None
     os.remove(ballast)
     full.wait_mode("follower", "leader", seconds=60)
+    wait_for(lambda: "serving clients again after" in full.log(), 10, full.log_path)
     time.sleep(1)
     trees = [harness.tree(s.address) for s in ensemble]
     assert trees[0] == trees[1] == trees[2]
