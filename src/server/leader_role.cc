@@ -42,7 +42,7 @@ LeaderRole::LeaderRole(ReplicaCore& core, const zab::Membership& membership, Now
     machine_->on_learner_packet(key, packet, at, effects);
     if (packet.type == wire::PacketType::kFollowerInfo ||
         packet.type == wire::PacketType::kObserverInfo) {
-      if (const auto server = machine_->server_of(key)) servers_.emplace(key, *server);
+      if (const auto server = machine_->server_of(key)) news_.note(key, *server);
     }
     carry_out(effects, at);
   };
@@ -114,35 +114,14 @@ void LeaderRole::accept(std::unique_ptr<env::Stream> stream, env::StreamHandler*
   machine_->on_learner_connected(key, core_.clock.now());
 }
 
-std::string LeaderRole::name_of(zab::LearnerKey key) const {
+LearnerNews::Connection LeaderRole::connection_of(zab::LearnerKey key) const {
   const auto it = connections_.find(key);
-  const std::string peer = it == connections_.end() ? "" : it->second->peer();
-  const auto server = servers_.find(key);
-  if (server == servers_.end()) return peer;
-  return fmt::format("server {} ({})", server->second.value, peer);
-}
-
-// Anybody can connect to the quorum port, as often as they like.
-void LeaderRole::tell_closed(zab::LearnerKey key, const std::string& reason) {
-  const int64_t now_us = core_.clock.now().mono_us;
-  const auto server = servers_.find(key);
-  if (server != servers_.end() && membership_.find(server->second) != nullptr) {
-    const auto more = departures_told_.admit(std::to_string(server->second.value), now_us);
-    if (more) {
-      log::warn("{} no longer follows: {}{}", name_of(key), reason, left_out_text(*more));
-    }
-    return;
-  }
-  const auto it = connections_.find(key);
-  const std::string address = it == connections_.end() ? "" : it->second->address();
-  if (const auto more = strangers_told_.admit(address, now_us)) {
-    log::info("connection to the quorum port refused or ended, from {}: {}{}", name_of(key), reason,
-              left_out_text(*more));
-  }
+  if (it == connections_.end()) return {key, "", ""};
+  return {key, it->second->peer(), it->second->address()};
 }
 
 void LeaderRole::drop_connection(zab::LearnerKey key, const std::string& reason) {
-  tell_closed(key, reason);
+  news_.tell_closed(connection_of(key), membership_, reason, core_.clock.now());
   closed_.push_back(key);
   zab::LeaderEffects effects;
   const Now now = core_.clock.now();
@@ -161,12 +140,7 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
   }
   if (effects.promised) milestones_.promised = effects.promised;
   for (const zab::LearnerKey key : effects.synced) {
-    const auto server = servers_.find(key);
-    if (server == servers_.end()) continue;
-    const std::string cause = std::to_string(server->second.value);
-    if (const auto more = arrivals_told_.admit(cause, now.mono_us)) {
-      log::info("{} follows ({}){}", name_of(key), machine_->sync_of(key), left_out_text(*more));
-    }
+    news_.tell_follows(connection_of(key), machine_->sync_of(key), now);
   }
   if (effects.established) establish(*effects.established, now);
   for (zab::WindowTxn& txn : effects.appends) core_.append_logged(txn.zxid, std::move(txn.txn));
@@ -179,7 +153,7 @@ void LeaderRole::carry_out(zab::LeaderEffects& effects, Now now) {
   for (const auto& [key, reason] : effects.close) {
     const auto it = connections_.find(key);
     if (it == connections_.end()) continue;
-    tell_closed(key, reason);
+    news_.tell_closed(connection_of(key), membership_, reason, now);
     it->second->close();
     closed_.push_back(key);
   }
@@ -437,8 +411,8 @@ void LeaderRole::on_reach(const storage::ReachFound& found, Now now) {
 
 void LeaderRole::on_history(storage::HistoryRead& read, Now now) {
   if (read.error) {
-    log::error("the transaction log cannot be read for {}: {}", name_of(read.learner),
-               read.error->message);
+    log::error("the transaction log cannot be read for {}: {}",
+               news_.name_of(connection_of(read.learner)), read.error->message);
   }
   step_part("leader", "history from the log files");
   std::vector<zab::WindowTxn> slice;
@@ -473,7 +447,7 @@ void LeaderRole::on_step(Now now) {
   if (!listener_->is_listening() && is_due) listen(now);
   for (const zab::LearnerKey key : std::exchange(closed_, {})) {
     connections_.erase(key);
-    servers_.erase(key);
+    news_.forget(key);
     core_.history.submit(storage::EndHistory{core_.incarnation, key});
   }
   if (now.mono_us >= machine_->next_deadline()) {

@@ -8,10 +8,10 @@
 #include <optional>
 #include <variant>
 
-#include "base/line_limit.h"
 #include "server/container_reaper.h"
 #include "server/forwarded_writes.h"
 #include "server/learner_connection.h"
+#include "server/learner_news.h"
 #include "server/peer_listener.h"
 #include "server/primary.h"
 #include "zab/leader.h"
@@ -81,9 +81,7 @@ class LeaderRole {
   void expire_sessions(Now now);
   void pump_all(Now now);
   bool can_be_a_session(SessionId session) const;
-  // "server 2 (10.0.0.2:41034)", or of a connection that has not said who it is.
-  std::string name_of(zab::LearnerKey key) const;
-  void tell_closed(zab::LearnerKey key, const std::string& reason);
+  LearnerNews::Connection connection_of(zab::LearnerKey key) const;
   void close_connection(zab::LearnerKey key, const std::string& reason);
   void drop_connection(zab::LearnerKey key, const std::string& reason);
 
@@ -105,11 +103,7 @@ class LeaderRole {
   RoleMilestones milestones_;
   int64_t established_us_ = 0;
   std::optional<ContainerReaper> reaper_;  // once established
-  // Who is behind a connection, by its own word; also when the machine has dropped it already.
-  std::map<zab::LearnerKey, ServerId> servers_;
-  LineLimit arrivals_told_;
-  LineLimit departures_told_;  // of members
-  LineLimit strangers_told_;
+  LearnerNews news_;
 };
 
 }  // namespace zooid::server

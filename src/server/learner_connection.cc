@@ -24,6 +24,7 @@ LearnerConnection::LearnerConnection(zab::LearnerKey key, std::unique_ptr<env::S
     : key_(key),
       stream_(std::move(stream)),
       peer_(stream_->peer().text()),
+      host_(stream_->peer().host),
       decoder_(data_max),
       events_(events) {}
 

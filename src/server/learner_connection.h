@@ -37,14 +37,14 @@ class LearnerConnection : public env::StreamHandler {
   bool is_closed() const { return stream_ == nullptr || closed_; }
   zab::LearnerKey key() const { return key_; }
   std::string peer() const { return peer_; }
-  const std::string& address() const { return stream_->peer().host; }
+  const std::string& address() const { return host_; }
   // Whether it has sent a whole packet.
   bool has_spoken() const { return has_spoken_; }
 
  private:
   zab::LearnerKey key_;
   std::unique_ptr<env::Stream> stream_;
-  std::string peer_;
+  std::string peer_, host_;
   wire::QuorumPacketDecoder decoder_;
   Events& events_;
   std::unique_ptr<state::SnapshotWalk> walk_;
