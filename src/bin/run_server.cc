@@ -104,6 +104,7 @@ class Ending : public env::Worker {
   void on_batch(Now now) override {
     if (server_.replica().fatal() && deadline_us_ == kNever) {
       exit_code = kExitCannotStart;
+      log::error("this server ends: {}", *server_.replica().fatal());
       begin(0);
     }
     if (deadline_us_ == kNever || (!server_.is_quiet() && now.mono_us < deadline_us_)) return;

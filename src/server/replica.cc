@@ -106,8 +106,7 @@ void Replica::on_batch(Now now) {
   }
   if (links_ != nullptr) {
     if (auto listening = links_->on_batch(now); !listening && !fatal_) {
-      log::error("cannot take part in elections: {}", listening.error().message);
-      fatal_ = listening.error().message;
+      fatal_ = "it cannot take part in elections: " + listening.error().message;
     }
   }
   if (election_ && now.mono_us >= election_->next_deadline()) {

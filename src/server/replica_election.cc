@@ -10,8 +10,7 @@ void Replica::carry_out(zab::ElectionEffects& effects, Now) {
   if (effects.decision) decided_ = effects.decision;
   if (effects.abandon) core_.request_end(*effects.abandon);
   if (effects.unsupported && !fatal_) {
-    log::error("leaving the ensemble: {}", *effects.unsupported);
-    fatal_ = effects.unsupported;
+    fatal_ = "it leaves the ensemble: " + *effects.unsupported;
   }
   if (effects.adopted) {
     log::info("a newer configuration of the ensemble was learned, version {:x}",
