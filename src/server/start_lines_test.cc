@@ -36,7 +36,9 @@ TEST(StartLines, name_members_ports_directories_and_limits) {
 }
 
 TEST(StartLines, of_a_standalone_server_and_of_limits_that_are_none) {
-  config::ServerConfig config = config::default_config(2181, "/tmp/zookeeper");
+  config::ServerConfig config;
+  config.data_dir = "/tmp/zookeeper";
+  config.client_port = 2181;
   config.max_client_cnxns = 0;
   config.client_address = "10.0.0.1";
   const auto lines = start_lines(config, {.pid = 1});
