@@ -139,7 +139,7 @@ Outcome wait_until_up(LoopTerminal& loop, const std::vector<LocalServer>& server
     outcome.answers = cli::ask_servers(loop.terminal(), endpoints);
     outcome.ended.clear();
     for (const LocalServer& server : servers) {
-      outcome.ended.push_back(!server.running_pid().has_value());
+      outcome.ended.push_back(server.has_ended());
     }
     const bool has_ended = std::ranges::find(outcome.ended, true) != outcome.ended.end();
     if (outcome.all_up() || has_ended) return outcome;

@@ -108,8 +108,15 @@ Result<> LocalServer::start() {
     execl(self.c_str(), self.c_str(), "server", config().c_str(), nullptr);
     _exit(127);
   }
+  started_ = pid;
   std::ofstream(pid_file()) << pid << "\n";
   return {};
+}
+
+bool LocalServer::has_ended() const {
+  // Until it has become the server, nothing but its parent knows it.
+  if (started_ != 0) return waitpid(started_, nullptr, WNOHANG) != 0;
+  return !running_pid();
 }
 
 std::string LocalServer::last_error() const {

@@ -43,6 +43,8 @@ class LocalServer {
   // Writes zoo.cfg and myid unless they are there.
   void prepare() const;
   Result<> start();
+  // The process that start() made, or that ran before, is gone.
+  bool has_ended() const;
   // The last ERROR that it logged since start(), or its last line.
   std::string last_error() const;
 
@@ -51,6 +53,7 @@ class LocalServer {
   std::filesystem::path directory_;
   LocalShape shape_;
   uint16_t client_port_;
+  pid_t started_ = 0;        // by start(); a child of this process
   uintmax_t log_begin_ = 0;  // what is before it was there before this start
 };
 

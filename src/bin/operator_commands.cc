@@ -56,6 +56,8 @@ int run_explain(const Settings& settings) {
   posix::PosixFileSystem files;
   std::string directory = settings.directory;
   if (!files.exists(directory)) return complain(directory + ": there is no such file or directory");
+  const std::string inside = directory + "/zoo.cfg";
+  if (files.exists(inside)) directory = inside;
   if (!files.list(directory)) {  // a file: a zoo.cfg
     const auto config = config::load_config(files, directory);
     if (!config) return complain(config.error().message);
@@ -137,7 +139,8 @@ void add_explain(CLI::App& app, const std::shared_ptr<Settings>& settings, int& 
       "explain",
       "Why this server follows whom it follows, or whom it waits for: elections, votes, times.\n"
       "  zooid explain /etc/zookeeper/conf/zoo.cfg\n  zooid explain /var/lib/zookeeper -n 3");
-  explain->add_option("directory", settings->directory, "dataDir or zoo.cfg")->required();
+  explain->add_option("directory", settings->directory, "dataDir, zoo.cfg, or where a zoo.cfg lies")
+      ->required();
   explain
       ->add_option("-n,--count", settings->count,
                    "how many elections, the newest last, that under way included")

@@ -114,9 +114,11 @@ void count_voters(StatusView& view) {
     view.unknown += is_unknown(row.status.state);
     told = std::max(told, row.status.members_told);
   }
-  // The list need not name all of the ensemble.
+  // Who follows has a leader, which the list then does not name.
+  if (is_list && view.up > 0 && !view.leader) ++view.unknown;
+  // Nor need it name all of the ensemble.
   if (is_list && told > view.voters) {
-    view.unknown += told - view.voters;
+    view.unknown = std::max(view.unknown, told - view.voters);
     view.voters = told;
   }
 }

@@ -231,6 +231,16 @@ TEST(StatusCounts, a_list_of_addresses_may_name_a_part_of_the_ensemble) {
   EXPECT_THAT(status_text(view), HasSubstr("2 of 5 up, 3 not known (a quorum is 3)\n"));
 }
 
+TEST(StatusCounts, a_follower_has_a_leader_that_the_list_may_lack) {
+  StatusTargets targets = members(3);
+  for (StatusTarget& target : targets.servers) target.id = std::nullopt;
+  const StatusView view =
+      judge_status(targets, {judged(srvr_text("follower"), "", 2181), refused(), refused()});
+  EXPECT_EQ(view.exit_code, 1);
+  EXPECT_THAT(status_text(view), AllOf(HasSubstr("leader: not among those that answered\n"),
+                                       HasSubstr("1 of 3 up, 1 not known (a quorum is 2)\n")));
+}
+
 TEST(StatusCounts, stand_alone_servers_in_a_list_are_no_ensemble) {
   StatusTargets targets = members(2);
   for (StatusTarget& target : targets.servers) target.id = std::nullopt;

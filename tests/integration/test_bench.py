@@ -123,7 +123,7 @@ def interrupted_it_cleans_up():
         wait_for_load(server)
         process.send_signal(2)
 
-    code, out, err = bench_beside(interrupt, "-s", server.address, "--seconds", "3600")
+    code, out, err = bench_beside(interrupt, "-s", server.address, "--seconds", "3600", "--warm-up", "0")
     assert code == 0 and "operations/s" in out, (code, out, err)
     assert children(server) == "[zookeeper]", children(server)
     server.kill()
