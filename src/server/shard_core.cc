@@ -230,7 +230,6 @@ void ShardCore::handle(NotServing& message) {
   if (limits.total() > 0) {
     log::info("{} clients are disconnected: {}", limits.total(), message.reason);
   }
-  close_condemned();
   for (const ThrottledRequest& request : throttle.drop_all()) remove_bytes(request.body.size());
   database = nullptr;
   mode.clear();

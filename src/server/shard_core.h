@@ -104,8 +104,7 @@ class ShardCore {
   // left. Never from inside a connection's callback.
   void bury_closed();
   void close_all(const std::string& reason);
-  // A slice of the connections that a role's end has condemned. Never from inside a connection's
-  // callback.
+  // A slice of the connections that a role's end has condemned.
   void close_condemned();
   // It was there when this server stopped serving, so it is closed, as soon as its slice comes:
   // nothing that it sends is looked at any more, and nothing is sent.
