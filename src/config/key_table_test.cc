@@ -66,7 +66,8 @@ TEST(KeyTable, every_supported_key_sets_its_field_and_tells_of_nonsense) {
   for (const Key& key : supported_keys()) {
     EXPECT_EQ(key.key_class, KeyClass::kSupported) << key.name;
     EXPECT_FALSE(std::holds_alternative<std::monostate>(key.field)) << key.name;
-    const Examples examples = std::visit(ChooseExamples{}, key.field);
+    Examples examples = std::visit(ChooseExamples{}, key.field);
+    if (examples.good == "1234" && key.highest < 1234) examples.good = "7";
     ServerConfig config;
     if (!examples.good.empty()) {
       const auto result = set_field(config, key, examples.good);
