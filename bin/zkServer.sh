@@ -6,7 +6,8 @@
 #       {start|start-foreground|stop|version|restart|status|print-cmd} [config file]
 #
 # Environment: ZOOCFGDIR, ZOOCFG (zoo.cfg), ZOOPIDFILE, ZOO_LOG_DIR, ZOO_DATADIR_AUTOCREATE_DISABLE,
-# SERVER_JVMFLAGS and JVMFLAGS (-Dzookeeper.… settings are honoured), ZOOID_BIN; each may stand in
+# SERVER_JVMFLAGS and JVMFLAGS (-Dzookeeper.… settings are honoured), ZOO_START_SECONDS (60) and
+# ZOO_STOP_SECONDS (10): how long start and stop wait; ZOOID_BIN. Each may stand in
 # zookeeper-env.sh or java.env of the configuration directory.
 set -u
 
@@ -153,7 +154,7 @@ await_start() {
     answer="$(ask_server "$address" "$port")"
     [[ "$answer" == *"Mode: "* ]] && break
     # A server that looks for a quorum may find one at once.
-    if [ -n "$answer" ] && [ $((++waiting)) -ge 10 ]; then
+    if [ -n "$answer" ] && [ $((++waiting)) -ge 5 ]; then
       state="STARTED (waiting for a quorum)"
       break
     fi
@@ -193,6 +194,7 @@ start_server() {
 }
 
 # 0 unless a server is there that did not end.
+STOP_SECONDS="${ZOO_STOP_SECONDS:-10}"
 stop_server() {
   echo -n "Stopping zookeeper ... "
   local pid tenths
@@ -211,12 +213,12 @@ stop_server() {
     return
   fi
   kill "$pid" 2>/dev/null
-  for ((tenths = 0; tenths < 100; ++tenths)); do
+  for ((tenths = 0; tenths < STOP_SECONDS * 10; ++tenths)); do
     is_alive "$pid" || break
     sleep 0.1
   done
   if is_alive "$pid"; then
-    echo "FAILED TO STOP (process $pid is still there after 10 s)"
+    echo "FAILED TO STOP (process $pid is still there after $STOP_SECONDS s)"
     return 1
   fi
   rm -f "$pid_file"
