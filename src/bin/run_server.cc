@@ -151,6 +151,12 @@ struct ProcessSignals {
   std::_Exit(kExitSyncFailed);
 }
 
+// Who starts a server looks at its standard error, wherever the log goes.
+void tell_start_failed(const config::ServerConfig& config, const Error& error) {
+  log::error("cannot start: {}", error.message);
+  if (!config.log_file.empty()) std::fprintf(stderr, "cannot start: %s\n", error.message.c_str());
+}
+
 int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
           ProcessSignals& signals) {
   posix::EventLoop loop;
@@ -164,7 +170,7 @@ int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
     return 0;
   }
   if (!opened) {
-    log::error("cannot start: {}", opened.error().message);
+    tell_start_failed(config, opened.error());
     return kExitCannotStart;
   }
   server::Server& server = **opened;
@@ -201,7 +207,7 @@ int serve(const config::ServerConfig& config, posix::PosixFileSystem& files,
     log::info("stopped");
     exit_code = ending.exit_code;
   } else {
-    log::error("cannot start: {}", started.error().message);
+    tell_start_failed(config, started.error());
     exit_code = kExitCannotStart;
   }
   log_thread.stop();
