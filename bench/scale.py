@@ -208,6 +208,13 @@ def snapshot_mb(template):
 
 # ---- the servers ----
 
+def cpu_seconds(server):
+    """User and system time of its process: machines are noisy, this is less so."""
+    with open(f"/proc/{server.process.pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_mib(server, field="VmRSS"):
     with open(f"/proc/{server.process.pid}/status") as status:
         for line in status:
@@ -314,7 +321,11 @@ def add_joins(servers, rows, template, how):
     follower.kill()
     rows[f"follower starts again, nothing missed, {how}, ms"] = servers.join(follower)[0]
     empty(follower)
+    leader = servers.ensemble.wait_leader()
+    before = cpu_seconds(leader)
     add_join(rows, f"empty server, {how}", servers.join(follower), snapshot_mb(template))
+    rows[f"– CPU of the server that joins, {how}, s"] = cpu_seconds(follower)
+    rows[f"– CPU of its leader, {how}, s"] = cpu_seconds(leader) - before
     for count, name in ((MISSED_IN_MEMORY, "missed 27 MB"), (MISSED_ON_DISK, "missed 65 MB")):
         follower.kill()
         write_missed(servers.ensemble.wait_leader(), count)
@@ -397,7 +408,8 @@ def print_table(title, found, kinds):
     print(title.ljust(64) + "".join(f"{kind:>12}" for kind in kinds))
     for name in found[kinds[0]]:
         values = [found[kind].get(name) for kind in kinds]
-        line = name.ljust(64) + "".join("           –" if v is None else f"{v:12.1f}" for v in values)
+        line = name.ljust(64) + "".join(
+            "–".rjust(12) if v is None else f"{v:12.2f}" if v < 10 else f"{v:12.1f}" for v in values)
         for value in values[1:]:
             if value:
                 line += f"{values[0] / value:10.3f}"
