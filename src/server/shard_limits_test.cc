@@ -381,7 +381,7 @@ TEST_F(ShardLimitsTest, the_clients_of_a_role_that_ends_are_closed_in_slices) {
   config.max_client_cnxns = 0;
   start();
   std::vector<std::shared_ptr<TestPipe>> clients;
-  for (int i = 0; i < 300; ++i) clients.push_back(connect_open());
+  for (int i = 0; i < 600; ++i) clients.push_back(connect_open());
   const auto closed = [&] {
     return std::ranges::count_if(clients, [](const auto& pipe) { return pipe->closed_by_server; });
   };
@@ -389,7 +389,7 @@ TEST_F(ShardLimitsTest, the_clients_of_a_role_that_ends_are_closed_in_slices) {
   step();
   const auto at_first = closed();
   EXPECT_GT(at_first, 0);
-  ASSERT_LT(at_first, 300);
+  ASSERT_LT(at_first, 600);
   EXPECT_EQ(shard->next_deadline(), 0);
   replica.serve(shard->inbox(), "leader");
   clients.back()->inbound = path_watch(1, OpCode::kExists, "/a", true);
@@ -398,7 +398,7 @@ TEST_F(ShardLimitsTest, the_clients_of_a_role_that_ends_are_closed_in_slices) {
   auto fresh = connect_open();
   EXPECT_FALSE(fresh->closed_by_server);
   for (int i = 0; i < 5; ++i) step();
-  EXPECT_EQ(closed(), 300);
+  EXPECT_EQ(closed(), 600);
   EXPECT_FALSE(has_frame(*clients.back()));
   EXPECT_NE(shard->next_deadline(), 0);
   fresh->inbound = path_watch(1, OpCode::kExists, "/a");
