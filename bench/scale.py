@@ -448,6 +448,8 @@ def main():
             for kind in kinds:
                 print(f"{part} {kind}", file=sys.stderr, flush=True)
                 PARTS[part](kind, template, found[kind])
+                for name, value in found[kind].items():
+                    print(f"  {kind}: {name} = {value:.2f}", file=sys.stderr, flush=True)
                 harness.ZOOID = own_binary
             print_table(f"{part}: {nodes} znodes of {size} B, {snapshot_mb(template):.0f} MB", found,
                         kinds)
