@@ -10,7 +10,7 @@ class App;
 
 namespace zooid::bin {
 
-void add_local_commands(CLI::App& app, int& exit_code);  // up, down
+void add_local_commands(CLI::App& app, int& exit_code);     // up, down
 void add_operator_commands(CLI::App& app, int& exit_code);  // status, explain, bench
 // cli. `cli_command`: the words behind `zooid cli` and its options.
 void add_client_commands(CLI::App& app, const std::vector<std::string>& cli_command,
