@@ -20,8 +20,7 @@ NUMBERS = ["clientPort", "clientPortListenBacklog", "tickTime", "maxClientCnxns"
            "maxSessionTimeout", "initLimit", "syncLimit", "autopurge.snapRetainCount", "autopurge.purgeInterval"]
 BOOLEANS = ["quorumListenOnAllIPs", "localSessionsEnabled", "localSessionsUpgradingEnabled", "standaloneEnabled",
             "reconfigEnabled"]
-VALUES = ["-2147483649", "-5", "-1", "0", "1", " 5000 ", "60000", "99999999999", "1k", "2h", "+7", "0x10", "1.5", "true",
-          "TRUE", "yes", "", "nonsense"]
+VALUES = ["-2147483649", "-5", "0", " 60000 ", "99999999999", "1k", "+7", "0x10", ""]
 # Properties: Java reads them leniently, whatever stands there.
 PROPERTIES = ["globalOutstandingLimit", "preAllocSize", "snapCount", "snapSizeLimitInKb", "txnLogSizeLimitInKb",
               "commitLogCount", "snapshotSizeFactor", "snapshot.compression.method", "snapshot.trust.empty", "forceSync",
@@ -95,7 +94,7 @@ CONTAINER = ("dataDir=DIR/data\ndataLogDir=DIR/data\ntickTime=2000\ninitLimit=5\
 
 def key_cases():
     for key in NUMBERS + BOOLEANS:
-        for value in VALUES if key in NUMBERS else ("0", "true", "TRUE", "yes", "", "nonsense"):
+        for value in VALUES if key in NUMBERS else ("0", "TRUE", "yes", ""):
             text = BASE if key != "clientPort" else "dataDir=DIR/data\n"
             ensemble = LINES if key == "standaloneEnabled" else ""
             yield Case(f"{key}={value}", "parse", f"{text}initLimit=10\nsyncLimit=5\n{key}={value}\n{ensemble}", MY_ID)
