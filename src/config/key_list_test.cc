@@ -23,7 +23,7 @@ TEST(KeyList, tells_defaults_in_the_files_unit) {
   EXPECT_EQ(find(keys, "digest.enabled").default_value, "true");
   EXPECT_EQ(find(keys, "zooid.log.fileSizeInMb").default_value, "64");
   EXPECT_EQ(find(keys, "minSessionTimeout").default_value, "-1");
-  EXPECT_EQ(find(keys, "zooid.log.fileCount").values, "1 to 1000");
+  EXPECT_EQ(find(keys, "zooid.log.fileCount").values, "1 to 10000");
 }
 
 TEST(KeyList, every_supported_key_says_what_values_it_takes) {

@@ -363,7 +363,7 @@ constexpr Key kSupportedKeys[] = {
      .form = kProperty,
      .field = &Config::log_file_count,
      .lowest = 1,
-     .highest = 1000,
+     .highest = 10'000,
      .is_strict = true},
     {.name = "zooid.log.format", .form = kProperty, .field = SetFunction{set_log_form}},
 };
