@@ -182,7 +182,7 @@ start_server() {
     exit 1
   fi
   tell_ignored_flags
-  log_lines="$(wc -l < "$log_file" 2>/dev/null || echo 0)"
+  log_lines="$({ wc -l < "$log_file"; } 2>/dev/null || echo 0)"
   nohup "$zooid" server "$ZOOCFG" >> "$log_file" 2>&1 < /dev/null &
   pid=$!
   if ! echo -n "$pid" > "$pid_file"; then

@@ -90,7 +90,8 @@ def run_commands(name):
                 machines.write(info.removeprefix("file="), content)
             elif language == "sh" and info == "":
                 script += content
-                if "zkServer.sh start" in content or "zkServer.sh restart" in content:
+                verbs = re.findall(r"zkServer\.sh (\w+)", content)
+                if verbs and verbs[-1] != "stop":
                     # The reader's next step comes when the server has found the others.
                     script += "for i in $(seq 100); do zkServer.sh status /etc/zookeeper/zoo.cfg" \
                               " > /dev/null 2>&1 && break; sleep 0.1; done\n"
