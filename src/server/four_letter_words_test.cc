@@ -4,7 +4,6 @@
 #include <regex>
 
 #include "base/mark.h"
-#include "base/mark.h"
 #include "base/version.h"
 #include "server/shard_fixture.h"
 #include "server/word_reports.h"

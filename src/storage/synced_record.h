@@ -11,10 +11,10 @@
 // and whoever cuts, removes or begins a log file of that name lowers the line durably first. So it
 // never claims too much, whatever a crash leaves of it, and a torn end is never taken for damage.
 // It may claim too little: the log worker never syncs it (rule 15). While transactions are logged
-// the snapshot worker does so once a second, so after a loss of power it lacks what was acknowledged
-// in about the last second, and when only the process is killed at most the batch that was
-// acknowledged last. Without it (a directory of a Java server, forceSync=no) a bad
-// end is judged as before, by what stands behind it (log_tail.h).
+// the snapshot worker does so once a second, so after a loss of power it lacks what was
+// acknowledged in about the last second, and when only the process is killed at most the batch that
+// was acknowledged last. Without it (a directory of a Java server, forceSync=no) a bad end is
+// judged as before, by what stands behind it (log_tail.h).
 #pragma once
 
 #include <map>

@@ -36,8 +36,8 @@ struct Election::Machine {
   bool is_looking() const { return state == wire::PeerState::kLooking; }
   // A role has ended and the next election has not begun.
   bool is_looking_idly() const { return is_looking() && !is_electing; }
-  // From here on time-outs of the role itself are short. A follower that is still being filled waits
-  // up to initLimit for a leader that may be gone, so it goes on watching.
+  // From here on time-outs of the role itself are short. A follower that is still being filled
+  // waits up to initLimit for a leader that may be gone, so it goes on watching.
   bool is_role_certain() const {
     return state == wire::PeerState::kLeading ? is_epoch_fixed : is_established;
   }
