@@ -59,7 +59,7 @@ def sigterm_early():
     before = content(s.data + '/version-2')
     s.start()
     end = time.time() + 10
-    while 'open files limit' not in s.out() and time.time() < end:
+    while ' starts: process ' not in s.out() and time.time() < end:
         time.sleep(0.01)
     time.sleep(0.2)
     t = time.time()
