@@ -92,7 +92,7 @@ ZooKeeper 3.9 认识的每个键，它在这里的默认值，以及 Zooid 如�
 """,
     "words": {
         "file": "文件", "file or -Dzookeeper.": "文件或 -Dzookeeper.", "file or -D": "文件或 -D",
-        "a number": "一个数", "text": "文本", "a whole number": "一个整数", "words with commas, *": "用逗号分隔的词，*",
+        "a number": "一个数", "1 or more; an ensemble needs it": "1 以上；集群必须写明", "text": "文本", "a whole number": "一个整数", "words with commas, *": "用逗号分隔的词，*",
         "1 to 65535; 0: the system chooses": "1 到 65535；0：由系统选择", "hexadecimal": "十六进制数",
     },
     "reasons": {

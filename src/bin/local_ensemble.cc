@@ -249,7 +249,8 @@ void add_local_commands(CLI::App& app, int& exit_code) {
                        "1707 behind")
           ->capture_default_str()
           ->check(CLI::Range(1, kPortMax));
-  up_command->add_flag("--wipe", settings->wipe, "stop and delete what is there first");
+  up_command->add_flag("--wipe", settings->wipe,
+                       "stop and delete what is there first, and forget its size and ports");
   up_command->footer(
       "The directory remembers how many servers and which ports: later, -n and --port may be left "
       "out.\nExit code: 0 all serve; 1 one does not, or a port is taken; 2 wrong usage.");

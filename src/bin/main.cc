@@ -69,7 +69,7 @@ int run_app(CLI::App& app, int argc, char** argv, int& exit_code) {
 
 int main(int argc, char** argv) {
   using namespace zooid::bin;
-  CLI::App app{"Zooid: ZooKeeper's protocols, files and configuration, in C++"};
+  CLI::App app{"Zooid: ZooKeeper's protocols, files and configuration, in C++", "zooid"};
   app.set_version_flag("--version", std::string("zooid ") + zooid::kVersion + ", commit " +
                                         zooid::kCommit + " (as ZooKeeper " +
                                         zooid::kZooKeeperVersion + ")");

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/assert.h"
@@ -32,6 +33,22 @@ constexpr WrittenDefault kWritten[] = {
     {"zooid.log.level", "info", "debug, info, warn, error"},
     {"zooid.log.format", "auto", "auto, text, journald"},
 };
+
+// Keys that are read, and told of at the start, since what they ask for is not there yet.
+struct NotServed {
+  std::string_view name;
+  std::string_view harmless;
+  std::string_view reason;
+};
+constexpr NotServed kNotServed[] = {
+    {"reconfigEnabled", "false",
+     "dynamic reconfiguration is not supported yet; list the servers in this file"},
+    {"admin.enableServer", "false", "the administration server is not supported yet"},
+    {"admin.serverPort", "", "the administration server is not supported yet"},
+};
+
+// Keys without which an ensemble is refused, whatever the default of a lone server.
+constexpr std::string_view kNeededByEnsembles[] = {"initLimit", "syncLimit"};
 
 std::string range_text(const Key& key) {
   constexpr int64_t kIntMin = std::numeric_limits<int32_t>::min();
@@ -110,6 +127,15 @@ std::vector<ListedKey> list_keys() {
       listed.harmless = key.harmless;
       listed.reason = key.reason;
       std::visit(Describe{key, listed}, key.field);
+      if (std::ranges::find(kNeededByEnsembles, key.name) != std::end(kNeededByEnsembles)) {
+        listed.values = "1 or more; an ensemble needs it";
+      }
+      for (const NotServed& one : kNotServed) {
+        if (one.name != key.name) continue;
+        listed.treatment = treatment_text(KeyClass::kWarned);
+        listed.harmless = one.harmless;
+        listed.reason = one.reason;
+      }
     }
   }
   return all;

@@ -26,6 +26,14 @@ TEST(KeyList, tells_defaults_in_the_files_unit) {
   EXPECT_EQ(find(keys, "zooid.log.fileCount").values, "1 to 10000");
 }
 
+TEST(KeyList, what_is_read_and_not_served_is_not_called_supported) {
+  const auto keys = list_keys();
+  for (const char* name : {"reconfigEnabled", "admin.enableServer", "admin.serverPort"}) {
+    EXPECT_EQ(find(keys, name).treatment, "warned") << name;
+  }
+  EXPECT_EQ(find(keys, "initLimit").values, "1 or more; an ensemble needs it");
+}
+
 TEST(KeyList, every_supported_key_says_what_values_it_takes) {
   for (const ListedKey& key : list_keys()) {
     const bool is_supported = key.treatment == "supported";

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -56,7 +57,11 @@ std::string read_all(const char* path) {
 
 void use_huge_pages() {
   constexpr const char* kVariable = "GLIBC_TUNABLES";
-  if (std::getenv(kVariable) != nullptr) return;
+  // Begun again below it would be called "exe" by ps, top and its own log.
+  if (std::getenv(kVariable) != nullptr) {
+    prctl(PR_SET_NAME, program_invocation_short_name);
+    return;
+  }
   const std::string given = read_all("/sys/kernel/mm/transparent_hugepage/enabled");
   if (!given.contains("[madvise]") && !given.contains("[always]")) return;
   std::string line = read_all("/proc/self/cmdline");

@@ -147,8 +147,11 @@ void ClientConnection::tell_bad_length(int32_t length, std::string_view bytes) {
                   : "it begins a TLS handshake, this port takes connections without TLS");
     }
   }
+  // A scanner on the same host must not hide what a client does.
+  const auto kind =
+      session_ == kNoSession ? ClientMistake::kFrameOfNobody : ClientMistake::kFrameLength;
   core_.tell_mistake(
-      ClientMistake::kFrameLength, peer(), session_,
+      kind, peer(), session_,
       length > 0 ? fmt::format("a request of {} bytes is longer than jute.maxbuffer, {}", length,
                                core_.config.jute_max_buffer)
                  : fmt::format("a request of {} bytes cannot be; it does not speak ZooKeeper's "

@@ -91,6 +91,7 @@ TEST_F(FourLetterWordsTest, srvr_and_stat_of_a_read_only_server_say_so_in_their_
   start();
   shard->inbox().push(NotServing{"no quorum"});
   shard->inbox().push(Serving{&replica.database, "read-only", true});
+  settle();
   for (const std::string word : {"srvr", "stat"}) {
     const std::vector<std::string> lines = lines_of(ask(word, make_facts("read-only")));
     ASSERT_GT(lines.size(), 3u);

@@ -15,10 +15,12 @@ std::string voter_text(const VoterNews& voter, int64_t now_us) {
   if (!voter.trouble.empty() && !voter.is_connected) {
     text += fmt::format(" cannot be reached ({})", voter.trouble);
     if (voter.heard_us < 0) return text;
-    return text + fmt::format(", last heard {} ago", duration_text(now_us - voter.heard_us));
+    return text +
+           fmt::format(", its last vote came {} ago", duration_text(now_us - voter.heard_us));
   }
-  if (voter.heard_us < 0) return text + " was never heard";
-  return text + fmt::format("{} last heard {} ago", voter.is_connected ? " is connected," : "",
+  if (voter.heard_us < 0) return text + " has sent no vote";
+  return text + fmt::format("{} its last vote came {} ago",
+                            voter.is_connected ? " is connected," : ":",
                             duration_text(now_us - voter.heard_us));
 }
 

@@ -70,9 +70,10 @@ TEST_F(ServiceReportTest, tells_the_loss_reminds_each_minute_and_tells_the_retur
   gap.others.push_back({.id = ServerId{3}});
   ASSERT_TRUE(report.is_reminder_due(at(90)));
   report.remind(gap, at(90));
-  EXPECT_THAT(take(), ElementsAre("WARN not serving clients for 60 s: 2 of 3 voters are needed, 1 "
-                                  "is here; server 2 cannot be reached (refused), last heard 65 s "
-                                  "ago; server 3 was never heard"));
+  EXPECT_THAT(take(),
+              ElementsAre("WARN not serving clients for 60 s: 2 of 3 voters are needed, 1 "
+                          "is here; server 2 cannot be reached (refused), its last vote came 65 s "
+                          "ago; server 3 has sent no vote"));
   EXPECT_FALSE(report.is_reminder_due(at(149)));
   EXPECT_TRUE(report.is_reminder_due(at(150)));
   report.on_serving("follower of server 2", at(103));
@@ -87,7 +88,7 @@ TEST_F(ServiceReportTest, names_this_servers_own_trouble_first) {
   gap.serves_read_only = true;
   EXPECT_EQ(describe(gap, 60 * kSecondUs),
             "no space left on /data; 2 of 3 voters are needed, 2 are here; server 2 is connected, "
-            "last heard 2.0 s ago; clients that accept a read-only server are served");
+            "its last vote came 2.0 s ago; clients that accept a read-only server are served");
   EXPECT_EQ(describe({.own_trouble = "no space"}, 0), "no space");
 }
 

@@ -52,6 +52,7 @@ static_assert(kBacklogExtraBytes > kBacklogPauseBytes);
 // line in the log, at most one a minute for each address (base/line_limit.h).
 enum class ClientMistake {
   kFrameLength,
+  kFrameOfNobody,  // without a session: perhaps no client at all
   kForeignProtocol,
   kUnreadable,
   kZxidAhead,

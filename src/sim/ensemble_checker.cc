@@ -54,7 +54,11 @@ void EnsembleChecker::after_wake_up(SimServer& server, int64_t now_us) {
 
 void EnsembleChecker::check_epochs(Mirror& mirror, const SimServer& server,
                                    const server::ReplicaCore& core, int64_t now_us) {
-  if (core.accepted_epoch < mirror.accepted_epoch || core.current_epoch < mirror.current_epoch) {
+  // Who gives up its history has none of any epoch, and says that it is not to be trusted (rule
+  // 35).
+  const bool has_given_up = core.is_untrusted && core.current_epoch == 0;
+  if (core.accepted_epoch < mirror.accepted_epoch ||
+      (core.current_epoch < mirror.current_epoch && !has_given_up)) {
     verdict_.fail(now_us, "epochs are monotone", "{}: accepted {} -> {}, current {} -> {}",
                   server.name(), mirror.accepted_epoch, core.accepted_epoch, mirror.current_epoch,
                   core.current_epoch);

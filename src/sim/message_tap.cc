@@ -21,7 +21,8 @@ constexpr std::string_view kSignature(
 
 std::string text_of(const wire::QuorumPacket& packet) {
   std::string text = wire::packet_name(packet.type);
-  if (packet.zxid.value != 0) text += fmt::format(" zxid=0x{:x}", packet.zxid.value);
+  if (packet.zxid.value < 0) text += fmt::format(" zxid={}", packet.zxid.value);
+  if (packet.zxid.value > 0) text += fmt::format(" zxid=0x{:x}", packet.zxid.value);
   if (packet.type == PacketType::kFollowerInfo || packet.type == PacketType::kObserverInfo) {
     const auto learner = wire::read_learner_info(packet.data.view());
     if (learner) text += fmt::format(" of server {}", learner->server.value);

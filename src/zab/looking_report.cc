@@ -64,7 +64,7 @@ std::string span_text(int64_t ms) {
 std::string voter_text(const LookingReport::Voter& voter, int64_t written_wall_ms) {
   const std::string heard =
       voter.heard_wall_ms == 0
-          ? std::string("never heard")
+          ? std::string("not heard since then")
           : "last heard " + span_text(written_wall_ms - voter.heard_wall_ms) + " before that";
   if (voter.is_refusing) {
     return "refuses the connection: nothing listens on its election port; " + heard;

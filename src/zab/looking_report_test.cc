@@ -59,7 +59,7 @@ TEST(LookingReportTest, tells_since_when_who_was_heard_and_what_is_missing) {
                     HasSubstr("server 1 last heard 2.0 s before that\n"),
                     HasSubstr("server 2 refuses the connection"),
                     HasSubstr("server 4 refuses the connection: nothing listens on its election "
-                              "port; never heard\n"),
+                              "port; not heard since then\n"),
                     HasSubstr("server 5 silent"), HasSubstr("only 1 of 5 voters is following")));
   EXPECT_THAT(describe(report(), report().written_wall_ms + 11'000),
               HasSubstr("It did not renew this since"));

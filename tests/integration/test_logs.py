@@ -52,6 +52,7 @@ def a_normal_day():
         assert len(told) <= 40, "\n".join(text for _, text in told)
         assert len({text for _, text in told}) == len(told), sorted(text for _, text in told)
         assert "\\n" not in server.log(), server.log_path
+        assert "[exe]" not in server.log(), server.log_path
         assert not texts(server, "", "ERROR"), texts(server, "", "ERROR")
         assert told[-1][1] == "stopped", told[-1]
 
