@@ -181,6 +181,7 @@ constexpr const char* kElsewhere[] = {
     "local_sessions.upgraded",
     "peer_listener.name_server_is_slow",
     "peer_listener.own_address_unknown",
+    "preparer.reaped_node_has_changed",
     "posix: accepting rests",
     "posix: connected to itself",
     "posix: output dropped at close",

@@ -27,7 +27,7 @@ std::vector<std::string> ContainerReaper::take_due(Now now, const Look& look) {
     scan_ = state::ReapScan{};
   }
   if (is_looking()) {
-    for (std::string& path : look(scan_)) waiting_.push_back(std::move(path));
+    for (std::string& request : look(scan_)) waiting_.push_back(std::move(request));
   }
   std::vector<std::string> due;
   while (!waiting_.empty() && now.mono_us >= delete_at_us_) {

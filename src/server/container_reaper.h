@@ -20,9 +20,10 @@ namespace zooid::server {
 class ContainerReaper {
  public:
   ContainerReaper(const config::ServerConfig& config, Now now);
-  // The paths that a deleteContainer is to be ordered for now. That the node has got a child since
-  // it was looked at is no harm: the transaction is refused, and the next look finds it again.
-  // `look` takes one slice further and gives the paths of the nodes that may go.
+  // The deleteContainer requests (state/reapable.h) that are to be ordered now. That the node has
+  // got a child since it was looked at, or is another one, is no harm: the transaction is refused,
+  // and the next look finds it again. `look` takes one slice further and gives the requests for the
+  // nodes that may go.
   using Look = std::function<std::vector<std::string>(state::ReapScan& scan)>;
   std::vector<std::string> take_due(Now now, const Look& look);
   int64_t next_deadline() const;
@@ -32,7 +33,7 @@ class ContainerReaper {
   int64_t delete_interval_us_;
   int64_t check_at_us_;
   int64_t delete_at_us_ = 0;
-  // Paths that were found and have not gone: about so many, one slice more at most.
+  // Requests for nodes that were found and have not gone: about so many, one slice more at most.
   static constexpr size_t kWaitingMax = 10'000;
   bool is_looking() const { return !scan_.is_done && waiting_.size() < kWaitingMax; }
 

@@ -433,9 +433,7 @@ void LeaderRole::expire_sessions(Now now) {
   }
   core_.expire_local_sessions(now);
   const auto look = [&](state::ReapScan& scan) { return primary_->reapable(scan, now); };
-  for (const std::string& path : reaper_->take_due(now, look)) {
-    std::string body;
-    wire::Writer(body).buffer(path);
+  for (const std::string& body : reaper_->take_due(now, look)) {
     order({0, kNoSession, 0, wire::OpCode::kDeleteContainer, body, nullptr, nullptr}, effects, now);
   }
   carry_out(effects, now);

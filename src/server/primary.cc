@@ -185,10 +185,14 @@ void Primary::touch(SessionId session, int32_t timeout_ms, Now now) {
 std::vector<std::string> Primary::reapable(state::ReapScan& scan, Now now) {
   constexpr size_t kNodesOfSlice = 2'000;
   const int64_t wall_ms = wall_clock_.read(now);
-  return state::reapable_nodes(
-      core_.database->tree(),
-      wall_clock_.is_doubtful() ? std::nullopt : std::optional<int64_t>(wall_ms),
-      core_.config.container_max_never_used_ms, scan, kNodesOfSlice);
+  std::vector<std::string> requests;
+  for (const state::Reapable& node : state::reapable_nodes(
+           core_.database->tree(),
+           wall_clock_.is_doubtful() ? std::nullopt : std::optional<int64_t>(wall_ms),
+           core_.config.container_max_never_used_ms, scan, kNodesOfSlice)) {
+    requests.push_back(state::reap_request(node));
+  }
+  return requests;
 }
 
 }  // namespace zooid::server

@@ -68,9 +68,7 @@ void StandaloneRole::on_step(Now now) {
     order({0, session, 0, wire::OpCode::kCloseSession, {}, nullptr, nullptr}, now);
   }
   const auto look = [&](state::ReapScan& scan) { return primary_.reapable(scan, now); };
-  for (const std::string& path : reaper_.take_due(now, look)) {
-    std::string body;
-    wire::Writer(body).buffer(path);
+  for (const std::string& body : reaper_.take_due(now, look)) {
     order({0, kNoSession, 0, wire::OpCode::kDeleteContainer, body, nullptr, nullptr}, now);
   }
 }

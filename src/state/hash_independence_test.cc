@@ -70,7 +70,8 @@ std::string history(HashKey key, uint64_t seed) {
   while (watches.visit_by_path(place, 10, list)) {
   }
   ReapScan scan;
-  for (const std::string& path : reapable_nodes(leader.tree(), INT64_MAX, 1, scan, SIZE_MAX)) {
+  for (const auto& [path, czxid, mzxid] :
+       reapable_nodes(leader.tree(), INT64_MAX, 1, scan, SIZE_MAX)) {
     seen += path;
   }
   for (int64_t session = 0x10; session < 0x14; ++session) {

@@ -36,6 +36,19 @@ Prepared prepare_delete_container_body(Preparation& frame, std::string_view body
   wire::Reader in(body);
   wire::PathRequest request;
   if (!read_path(in, request)) return unreadable();
+  // The node that was found to be due, not one that has taken its place since (reapable.h).
+  const bool names_the_node = in.remaining() > 0;
+  const int64_t czxid = names_the_node ? in.i64() : 0;
+  const int64_t mzxid = names_the_node ? in.i64() : 0;
+  if (!in.ok()) return unreadable();
+  const auto node = frame.pending.find(request.path);
+  if (names_the_node && node) {
+    const wire::StatPersisted& stat = frame.pending.stat(node);
+    if (stat.czxid != czxid || stat.mzxid != mzxid) {
+      MARK("preparer.reaped_node_has_changed");
+      return std::unexpected(ErrorCode::kBadVersion);
+    }
+  }
   return prepare_delete_container(frame, request.path);
 }
 

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "base/mark.h"
+#include "state/reapable.h"
 #include "state/test_requests.h"
 
 namespace zooid::state {
@@ -259,6 +260,29 @@ TEST(TxnPreparer, delete_container_is_for_the_server_alone_and_checks_again) {
   EXPECT_EQ(leader.refused(delete_container_request("/t"), 0), ErrorCode::kOk);
   leader.commit_all();
   EXPECT_EQ(leader.tree().find("/c"), kNoNode);
+}
+
+// Between the look and the removal: other nodes at the same paths, and data that was set again.
+TEST(TxnPreparer, what_was_found_to_be_due_and_has_changed_stays) {
+  SmallLeader leader;
+  const auto due = [&](std::string_view path) {
+    const wire::StatPersisted& stat = leader.tree().stored(leader.tree().find(path));
+    return Request{OpCode::kDeleteContainer,
+                   reap_request({std::string(path), stat.czxid, stat.mzxid})};
+  };
+  for (const std::string path : {"/c", "/d"}) {
+    leader.run(create_container_request(path));
+    leader.run(create_request(path + "/child", ""));
+    leader.run(delete_request(path + "/child"));
+  }
+  leader.run(create_ttl_request("/t", 5));
+  const Request c = due("/c"), d = due("/d"), t = due("/t");
+  leader.run(delete_request("/c"));
+  leader.run(create_container_request("/c"));
+  leader.prepare(set_data_request("/t", "new"));  // not even applied
+  EXPECT_EQ(leader.refused(c, 0), ErrorCode::kBadVersion);
+  EXPECT_EQ(leader.refused(t, 0), ErrorCode::kBadVersion);
+  EXPECT_EQ(leader.prepare(d, 0).header.type, OpCode::kDeleteContainer);
 }
 
 TEST(TxnPreparer, close_session_gathers_applied_and_pending_ephemerals) {

@@ -1,6 +1,7 @@
 #include "state/reapable.h"
 
 #include "base/planted_bug.h"
+#include "wire/jute.h"
 
 namespace zooid::state {
 namespace {
@@ -18,9 +19,9 @@ bool is_due_ttl_node(const wire::StatPersisted& stat, std::optional<int64_t> wal
 
 }  // namespace
 
-std::vector<std::string> reapable_nodes(const Tree& tree, std::optional<int64_t> wall_ms,
-                                        int64_t never_used_ms, ReapScan& scan, size_t nodes_max) {
-  std::vector<std::string> paths;
+std::vector<Reapable> reapable_nodes(const Tree& tree, std::optional<int64_t> wall_ms,
+                                     int64_t never_used_ms, ReapScan& scan, size_t nodes_max) {
+  std::vector<Reapable> found;
   for (size_t left = nodes_max; left > 0 && !scan.is_done; --left) {
     const NodeId node =
         scan.is_at_ttl_nodes ? tree.next_ttl_node(scan.from) : tree.next_container(scan.from);
@@ -33,9 +34,18 @@ std::vector<std::string> reapable_nodes(const Tree& tree, std::optional<int64_t>
     const wire::StatPersisted& stat = tree.stored(node);
     const bool is_due = scan.is_at_ttl_nodes ? is_due_ttl_node(stat, wall_ms)
                                              : is_due_container(stat, wall_ms, never_used_ms);
-    if (is_due) paths.push_back(tree.path(node));
+    if (is_due) found.push_back({tree.path(node), stat.czxid, stat.mzxid});
   }
-  return paths;
+  return found;
+}
+
+std::string reap_request(const Reapable& node) {
+  std::string body;
+  wire::Writer out(body);
+  out.buffer(node.path);
+  out.i64(node.czxid);
+  out.i64(node.mzxid);
+  return body;
 }
 
 }  // namespace zooid::state

@@ -19,7 +19,11 @@ int64_t mtime_of(const Tree& tree, std::string_view path) {
 std::vector<std::string> due_nodes(const Tree& tree, std::optional<int64_t> wall_ms,
                                    int64_t never_used_ms) {
   ReapScan scan;
-  return reapable_nodes(tree, wall_ms, never_used_ms, scan, SIZE_MAX);
+  std::vector<std::string> paths;
+  for (Reapable& node : reapable_nodes(tree, wall_ms, never_used_ms, scan, SIZE_MAX)) {
+    paths.push_back(std::move(node.path));
+  }
+  return paths;
 }
 
 TEST(Reapable, containers_go_when_their_last_child_has_gone) {
@@ -81,8 +85,8 @@ TEST(Reapable, a_look_in_slices_of_one_node_finds_what_one_look_finds) {
   std::vector<std::string> found;
   size_t slices = 0;
   while (!scan.is_done) {
-    for (std::string& path : reapable_nodes(tree, later, 0, scan, 1)) {
-      found.push_back(std::move(path));
+    for (Reapable& node : reapable_nodes(tree, later, 0, scan, 1)) {
+      found.push_back(std::move(node.path));
     }
     ++slices;
   }

@@ -234,8 +234,8 @@ def clients_mistakes_leave_one_line_each():
         text = the_text(server, part, "WARN")
         assert re.match(r"client 127\.0\.0\.1:\d+", text), text
     warnings = texts(server, "", "WARN")
-    # TLS counts as HTTP does, a negative length as one that is too great.
-    assert len(warnings) == 6, warnings
+    # TLS counts as HTTP does.
+    assert len(warnings) == 7, warnings
 
 
 def a_stranger_cannot_fill_the_log():

@@ -71,7 +71,7 @@ class Machines:
             process.wait()
         pid_file = pathlib.Path(self.here("/var/lib/zookeeper/zookeeper_server.pid"))
         if pid_file.exists():  # a command before the last one failed, or there is none that stops it
-            subprocess.run([ROOT / "bin/zkServer.sh", "stop", self.here("/etc/zookeeper/zoo.cfg")],
+            subprocess.run([ROOT / "bin/zkServer.sh", "stop", self.here("/etc/zookeeper/conf/zoo.cfg")],
                            env=self.environment(), capture_output=True, timeout=30, check=False)
 
     def environment(self):
@@ -93,7 +93,7 @@ def run_commands(name):
                 verbs = re.findall(r"zkServer\.sh (\w+)", content)
                 if verbs and verbs[-1] != "stop":
                     # The reader's next step comes when the server has found the others.
-                    script += "for i in $(seq 100); do zkServer.sh status /etc/zookeeper/zoo.cfg" \
+                    script += "for i in $(seq 100); do zkServer.sh status /etc/zookeeper/conf/zoo.cfg" \
                               " > /dev/null 2>&1 && break; sleep 0.1; done\n"
             elif language == "sh":
                 assert info == "no-run", f"{name}: ```sh {info}"

@@ -25,7 +25,7 @@ def installed_files_are_there():
                  "share/doc/zooid/docs/operations.md", "share/doc/zooid/docs/operations.zh.md"):
         assert (PREFIX / path).exists(), path
     unit = (PREFIX / "lib/systemd/system/zooid.service").read_text()
-    assert f"ExecStart={PREFIX}/bin/zooid server /etc/zookeeper/zoo.cfg\n" in unit, unit
+    assert f"ExecStart={PREFIX}/bin/zooid server /etc/zookeeper/conf/zoo.cfg\n" in unit, unit
     version = subprocess.run([PREFIX / "bin/zooid", "--version"], capture_output=True, text=True).stdout
     assert version.startswith("zooid "), version
 
