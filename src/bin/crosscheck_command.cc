@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -102,8 +103,11 @@ int run_proxy(const Settings& settings) {
       loop.terminal(), options,
       {.ready =
            [](const env::Endpoint& here) {
-             std::fprintf(stderr, "clients may connect to %s; Ctrl-C ends it\n",
-                          here.text().c_str());
+             std::fprintf(
+                 stderr, "clients may connect to %s; Ctrl-C ends it\n",
+                 here.host.empty()
+                     ? fmt::format("port {} of any address of this host", here.port).c_str()
+                     : here.text().c_str());
            },
        .found =
            [&](const cli::ProxyFinding& finding) {
@@ -176,6 +180,7 @@ void add_crosscheck_command(CLI::App& app, int& exit_code) {
       "server and its clients and ask a second one the same.\n"
       "  zooid crosscheck --reference old:2181 --candidate new:2181 --profile 3.8 --seeds 1..100\n"
       "  zooid crosscheck --proxy 2182 --reference old:2181 --candidate new:2181 --profile 3.8");
+  command->option_defaults()->always_capture_default();
   command->add_option("--reference", settings->reference, "host:port[,host:port...]");
   command->add_option("--candidate", settings->candidate, "host:port[,host:port...]");
   command->add_option("--profile", settings->profile, "what the reference is")
@@ -186,7 +191,7 @@ void add_crosscheck_command(CLI::App& app, int& exit_code) {
   command->add_option("--differences", settings->options.differences_max, "stop after so many");
   command->add_option("--shrink", settings->options.shrink_plays_max,
                       "plays at most to shorten a sequence");
-  command->add_flag("--json", settings->json);
+  command->add_flag("--json", settings->json, "the report as JSON, for programs");
   command->add_flag("--self-test", settings->self_test,
                     "change one thing after another in what the candidate says; all must be found");
   command->add_option("--proxy", settings->proxy,

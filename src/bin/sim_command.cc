@@ -90,6 +90,11 @@ void print_cut(const SimFlags& flags, const sim::Report& report) {
 
 int run_one(const SimFlags& flags) {
   running = options_of(flags);
+  if (!flags.planted.empty()) {
+    const auto bug = find_planted_bug(flags.planted);
+    if (!bug) return 2;
+    running.planted = *bug;
+  }
   std::signal(SIGABRT, on_abort);
   const auto begun = std::chrono::steady_clock::now();
   const sim::Report report = sim::simulate(running);
@@ -145,6 +150,7 @@ void add_sim_command(CLI::App& app, int& exit_code) {
       "  zooid sim --seed 7 --steps 48210 --messages   (its beginning, and what was last)\n"
       "  zooid sim --seeds 1..200 --servers 5   (many runs and a summary)\n"
       "  zooid sim --hours 8 --seed 100000 --faults mixed --jobs 4 --marks   (a night)");
+  sim->option_defaults()->always_capture_default();
   sim->add_option("--seed", flags.seed, "Everything that happens follows from it");
   sim->add_option("--seeds", flags.seeds, "A range of seeds, A..B");
   sim->add_option("--servers", flags.servers, "Servers of the ensemble")->check(CLI::Range(1, 9));
@@ -183,12 +189,14 @@ void add_sim_command(CLI::App& app, int& exit_code) {
   sim->add_option(
          "--planted", flags.planted,
          "Plant a known bug, or each in turn (all), and say how many seeds it takes to find "
-         "it; needs a build with -DZOOID_PLANTED_BUGS=ON, or zooid_planted")
+         "it; with --seed: run that one, and tell the story; needs a build with "
+         "-DZOOID_PLANTED_BUGS=ON, or zooid_planted")
       ->expected(0, 1)
       ->default_str("all")
       ->excludes("--steps");
-  sim->callback([&exit_code] {
-    const bool is_range = !flags.seeds.empty() || !flags.planted.empty() || flags.hours > 0;
+  sim->callback([&exit_code, sim] {
+    const bool is_search = !flags.planted.empty() && sim->count("--seed") == 0;
+    const bool is_range = !flags.seeds.empty() || is_search || flags.hours > 0;
     if (flags.marks && !is_range) throw CLI::RequiresError("--marks", "--seeds or --hours");
     exit_code = is_range ? run_range(flags) : run_one(flags);
   });

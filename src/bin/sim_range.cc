@@ -152,19 +152,31 @@ int run_seeds(const sim::SimOptions& options, const RangeOptions& range) {
   return failed == 0 && (!range.with_marks || marks.missing() == 0) ? 0 : 1;
 }
 
-int run_planted(const sim::SimOptions& options, const std::string& name, uint64_t first,
-                uint64_t last, int jobs) {
+std::optional<PlantedBug> find_planted_bug(const std::string& name) {
   if (!can_plant()) {
     fmt::print(stderr, "this build has no planted bugs: configure with -DZOOID_PLANTED_BUGS=ON\n");
-    return 2;
+    return std::nullopt;
   }
-  int planted_count = 0, missed = 0;
+  std::string names;
+  for (int bug = 1; bug < static_cast<int>(PlantedBug::kLast); ++bug) {
+    if (name == planted_bug_name(static_cast<PlantedBug>(bug))) return static_cast<PlantedBug>(bug);
+    names += fmt::format("\n  {}", planted_bug_name(static_cast<PlantedBug>(bug)));
+  }
+  fmt::print(stderr, "no planted bug is called '{}'; there are:{}\n", name, names);
+  return std::nullopt;
+}
+
+int run_planted(const sim::SimOptions& options, const std::string& name, uint64_t first,
+                uint64_t last, int jobs) {
+  if (!can_plant() || name != "all") {
+    if (!find_planted_bug(name)) return 2;
+  }
+  int missed = 0;
   fmt::print("{:<38} {:>5}  found by\n", "planted bug", "seeds");
   for (int bug = 1; bug < static_cast<int>(PlantedBug::kLast); ++bug) {
     sim::SimOptions planted = options;
     planted.planted = static_cast<PlantedBug>(bug);
     if (name != "all" && name != planted_bug_name(planted.planted)) continue;
-    ++planted_count;
     std::optional<SeedOutcome> found;
     for_each_seed(planted, first, last, jobs, [&](const SeedOutcome& outcome) {
       if (!outcome.violation.empty() && !found) found = outcome;
@@ -176,8 +188,7 @@ int run_planted(const sim::SimOptions& options, const std::string& name, uint64_
                found ? found->violation : "not found");
     std::fflush(stdout);
   }
-  if (planted_count == 0) fmt::print(stderr, "no planted bug is called '{}'\n", name);
-  return missed == 0 && planted_count > 0 ? 0 : 1;
+  return missed == 0 ? 0 : 1;
 }
 
 }  // namespace zooid::bin

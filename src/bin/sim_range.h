@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/planted_bug.h"
 #include "sim/simulation.h"
 
 namespace zooid::bin {
@@ -33,6 +35,8 @@ struct RangeOptions {
 // marks if one that the simulator should reach was not.
 int run_seeds(const sim::SimOptions& options, const RangeOptions& range);
 
+// Of that name; none, and said so with the names that there are, or that this build has none.
+std::optional<PlantedBug> find_planted_bug(const std::string& name);
 // Plants the bug of that name, or each in turn ("all"), and runs seeds first..last until it is
 // found; prints the table. The exit code says whether all were found.
 int run_planted(const sim::SimOptions& options, const std::string& name, uint64_t first,
