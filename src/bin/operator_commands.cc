@@ -1,4 +1,5 @@
-// `zooid status`, `zooid explain` and `zooid bench`: what an operator asks of servers that run.
+// `zooid status`, `zooid explain`, `zooid word` and `zooid bench`: what an operator asks of servers
+// that run.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +10,7 @@
 #include "bin/loop_terminal.h"
 #include "cli/bench.h"
 #include "cli/explain.h"
+#include "cli/four_letter_client.h"
 #include "cli/status.h"
 #include "client/client.h"
 #include "config/server_config.h"
@@ -22,6 +24,7 @@ struct Settings {
   std::string server = "localhost:2181";
   std::string config;
   std::string directory;
+  std::string word;
   size_t count = 1;
   bool json = false;
   std::string mix = "get";
@@ -72,6 +75,26 @@ int run_explain(const Settings& settings) {
   if (!text) return complain(text.error().message);
   std::fputs(text->c_str(), stdout);
   return 0;
+}
+
+int run_word(const Settings& settings) {
+  const auto servers = client::parse_hosts(settings.server, nullptr);
+  if (!servers) return complain(servers.error().message);
+  LoopTerminal loop;
+  int exit_code = 0;
+  for (const cli::WordAnswer& answer : cli::ask_word(loop.terminal(), *servers, settings.word)) {
+    if (servers->size() > 1) fmt::print("--- {}\n", answer.server.text());
+    std::fputs(answer.text.c_str(), stdout);
+    if (!answer.text.empty() && !answer.text.ends_with('\n')) std::fputc('\n', stdout);
+    if (!answer.text.empty() && answer.ended) continue;
+    std::fflush(stdout);
+    std::fprintf(stderr, "%s: %s\n", answer.server.text().c_str(),
+                 !answer.reached ? answer.failure.message.c_str()
+                 : answer.ended  ? "it closed the connection without an answer"
+                                 : "no whole answer within 3 s");
+    exit_code = 1;
+  }
+  return exit_code;
 }
 
 int run_bench(Settings& settings) {
@@ -195,12 +218,30 @@ void add_bench(CLI::App& app, const std::shared_ptr<Settings>& settings, int& ex
   bench->callback([settings, &exit_code] { exit_code = run_bench(*settings); });
 }
 
+void add_word(CLI::App& app, const std::shared_ptr<Settings>& settings, int& exit_code) {
+  CLI::App* word = app.add_subcommand("word",
+                                      "Ask servers a four-letter word and print what they say.\n"
+                                      "  zooid word mntr -s localhost:2181");
+  word->add_option("word", settings->word, "srvr, stat, mntr, ruok, conf, cons …")
+      ->required()
+      ->check([](const std::string& text) {
+        return text.size() == 4 ? std::string() : "'" + text + "' is not a word of four letters";
+      });
+  word->add_option("-s,--server", settings->server, "host:port[,host:port...]")
+      ->capture_default_str();
+  word->footer(
+      "A server answers the words of its 4lw.commands.whitelist, by default srvr alone.\n"
+      "Exit code: 0 all answered; 1 one did not; 2 wrong usage.");
+  word->callback([settings, &exit_code] { exit_code = run_word(*settings); });
+}
+
 }  // namespace
 
 void add_operator_commands(CLI::App& app, int& exit_code) {
   const auto settings = std::make_shared<Settings>();
   add_status(app, settings, exit_code);
   add_explain(app, settings, exit_code);
+  add_word(app, settings, exit_code);
   add_bench(app, settings, exit_code);
 }
 

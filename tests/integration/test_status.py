@@ -33,6 +33,21 @@ def text_of(*arguments):
     return run(*arguments).stdout
 
 
+def a_word_is_asked_of_each_server():
+    def word(*arguments):
+        return subprocess.run([harness.ZOOID, "word", *arguments], capture_output=True, text=True, timeout=60)
+    server = standalone("zooid").start()
+    server.wait_mode("standalone")
+    answer = word("srvr", "-s", server.address)
+    assert answer.returncode == 0 and "Mode: standalone" in answer.stdout, answer
+    dead = f"127.0.0.1:{free_ports(1)[0]}"
+    answer = word("srvr", "-s", f"{server.address},{dead}")
+    assert answer.returncode == 1 and "Mode: standalone" in answer.stdout, answer
+    assert answer.stderr.startswith(dead + ": ") and "refused" in answer.stderr, answer
+    answer = word("server", "-s", server.address)
+    assert answer.returncode == 2 and "four letters" in answer.stderr, answer
+
+
 def three_on_one_host_with_a_file_each():
     ensemble = Ensemble(["zooid"] * 3).start()
     leader = ensemble.wait_all()
@@ -186,7 +201,7 @@ def wrong_usage_ends_with_2_and_help_tells_of_each_option():
     for arguments in (["--frob"], ["-s", "a:b:c:x"], ["/no/such/zoo.cfg"], ["zoo.cfg", "-s", "a:1"]):
         answer = run(*arguments)
         assert answer.returncode == 2 and answer.stderr, (arguments, answer)
-    for command in ("status", "explain", "bench", "up", "down"):
+    for command in ("status", "explain", "word", "bench", "up", "down"):
         text = subprocess.run([harness.ZOOID, command, "--help"], capture_output=True, text=True).stdout
         lines = text.splitlines()
         for number, line in enumerate(lines):
@@ -201,6 +216,6 @@ def wrong_usage_ends_with_2_and_help_tells_of_each_option():
     assert "Exit code: 0" in help_text and "localhost:2181" in help_text, help_text
 
 
-harness.main([three_on_one_host_with_a_file_each, a_java_member_and_a_stranger_on_a_port,
+harness.main([a_word_is_asked_of_each_server, three_on_one_host_with_a_file_each, a_java_member_and_a_stranger_on_a_port,
               read_only_servers_say_so_as_java_does, what_is_no_server_of_ours,
               wrong_usage_ends_with_2_and_help_tells_of_each_option])
