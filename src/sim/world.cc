@@ -14,10 +14,9 @@ struct Entry {
 
 // In the order of Hardship.
 constexpr Entry kEntries[] = {
-    {"network", true, 2}, {"local-sessions", true, 3}, {"data", false, 8},
-    {"flips", true, 2},   {"strangers", true, 2},      {"disks", true, 2},
-    {"denied", true, 2},  {"backup", true, 3},         {"bounds", true, 3},
-    {"work", true, 1},
+    {"network", true, 2},   {"local-sessions", true, 3}, {"data", false, 8},  {"flips", true, 2},
+    {"strangers", true, 2}, {"disks", true, 2},          {"denied", true, 2}, {"backup", true, 3},
+    {"bounds", true, 3},    {"work", true, 1},
 };
 static_assert(std::size(kEntries) == static_cast<size_t>(Hardship::kCount));
 
