@@ -24,11 +24,6 @@ struct Settings {
   std::vector<std::string> words;
 };
 
-int complain(const Error& error) {
-  std::fprintf(stderr, "%s\n", error.message.c_str());
-  return 2;
-}
-
 // Reads lines from a file or a pipe until quit or its end.
 int run_lines(cli::Shell& shell) {
   int code = 0;
@@ -61,10 +56,10 @@ int run_cli(const Settings& settings) {
   LoopTerminal loop;
   cli::Shell::Settings shell_settings;
   const auto servers = client::parse_hosts(settings.server, &shell_settings.chroot);
-  if (!servers) return complain(servers.error());
+  if (!servers) return complain(servers.error().message);
   if (!settings.client_configuration.empty()) {
     const auto checked = check_client_configuration(settings.client_configuration);
-    if (!checked) return complain(checked.error());
+    if (!checked) return complain(checked.error().message);
   }
   const bool is_command = !settings.words.empty();
   const bool is_prompt = !is_command && isatty(STDIN_FILENO) != 0;

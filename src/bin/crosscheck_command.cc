@@ -31,11 +31,6 @@ struct Settings {
   cli::CrosscheckOptions options;
 };
 
-int complain(const std::string& message) {
-  std::fprintf(stderr, "%s\n", message.c_str());
-  return 2;
-}
-
 // "7" or "1..500".
 bool parse_seeds(const std::string& text, cli::CrosscheckOptions& options) {
   char* end = nullptr;

@@ -21,17 +21,10 @@
 namespace zooid::bin {
 namespace {
 
-constexpr int kUsageError = 2;
 constexpr int64_t kServerIdMax = 255;
 
 void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
-int complain(const std::string& message, int code) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "%s\n", message.c_str());
-  return code;
 }
 
 int finish(const Result<>& result) {

@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kUsageError = 2;
 constexpr int64_t kUpTimeoutMs = 30'000;
 constexpr int kPortMax = 65'535 - kElectionPortOffset - kLocalServersMax;
 constexpr const char* kDefaultDirectory = ".zooid";
@@ -32,11 +31,6 @@ struct Settings {
   std::string directory = kDefaultDirectory;
   bool wipe = false;
 };
-
-int complain(int code, const std::string& message) {
-  std::fprintf(stderr, "%s\n", message.c_str());
-  return code;
-}
 
 // Where the user stands: `./dev up` runs this from another directory and says so.
 fs::path user_directory() {
@@ -158,19 +152,19 @@ std::string row_text(const LocalServer& server, const Outcome& outcome, size_t c
 
 int up(Settings settings) {
   const auto shape = shape_for(settings);
-  if (!shape) return complain(kUsageError, shape.error().message);
+  if (!shape) return complain(shape.error().message);
   settings.shape = *shape;
   std::vector<LocalServer> servers = local_servers(settings.directory, settings.shape);
   if (settings.wipe) {
     const LocalShape all{kLocalServersMax, settings.shape.port};
     if (!stop_servers(local_servers(settings.directory, all)).second.empty()) {
-      return complain(1, "a server there does not stop: nothing was deleted");
+      return complain("a server there does not stop: nothing was deleted", 1);
     }
     wipe_servers(settings.directory);
   }
   LoopTerminal loop;
   if (const auto checked = check_ports(loop, servers); !checked) {
-    return complain(1, checked.error().message);
+    return complain(checked.error().message, 1);
   }
   for (LocalServer& server : servers) {
     if (const auto pid = server.running_pid()) {
@@ -179,7 +173,7 @@ int up(Settings settings) {
     }
     server.prepare();
     if (const auto started = server.start(); !started) {
-      return complain(1, fmt::format("server {}: {}", server.id(), started.error().message));
+      return complain(fmt::format("server {}: {}", server.id(), started.error().message), 1);
     }
   }
   std::fflush(stdout);
@@ -215,13 +209,13 @@ int up(Settings settings) {
 int down(const Settings& settings) {
   std::error_code error;
   if (!fs::is_directory(settings.directory, error)) {
-    return complain(kUsageError, settings.directory + ": there is no such directory");
+    return complain(settings.directory + ": there is no such directory");
   }
   const LocalShape all{kLocalServersMax, settings.shape.port};
   const auto [stopped, left] = stop_servers(local_servers(settings.directory, all));
   for (const int id : stopped) fmt::print("server {} stopped\n", id);
   if (!left.empty()) {
-    return complain(1, fmt::format("still running: server {}", fmt::join(left, ", ")));
+    return complain(fmt::format("still running: server {}", fmt::join(left, ", ")), 1);
   }
   if (stopped.empty()) fmt::print("nothing runs below {}\n", settings.directory);
   return 0;

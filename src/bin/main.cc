@@ -46,10 +46,9 @@ std::vector<char*> split_cli_command(int argc, char** argv, std::vector<std::str
 
 // A word that is no command is told as such, and usage errors end with 2 as everywhere else.
 int run_app(CLI::App& app, int argc, char** argv, int& exit_code) {
-  constexpr int kUsageError = 2;
   if (argc < 2 || std::string_view(argv[1]) == "help") {
     std::fputs(app.help().c_str(), stdout);
-    return argc < 2 ? kUsageError : 0;
+    return argc < 2 ? zooid::bin::kUsageError : 0;
   }
   const std::string_view first = argv[1];
   const auto subcommands = app.get_subcommands(nullptr);
@@ -57,12 +56,12 @@ int run_app(CLI::App& app, int argc, char** argv, int& exit_code) {
       subcommands, [&](const CLI::App* one) { return one->get_name() == first; });
   if (first[0] != '-' && !is_known) {
     std::fprintf(stderr, "zooid: no command '%s'; zooid --help lists them\n", argv[1]);
-    return kUsageError;
+    return zooid::bin::kUsageError;
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageError;
+    return app.exit(error) == 0 ? 0 : zooid::bin::kUsageError;
   }
   return exit_code;
 }

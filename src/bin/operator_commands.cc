@@ -18,8 +18,6 @@
 namespace zooid::bin {
 namespace {
 
-constexpr int kUsageError = 2;
-
 struct Settings {
   std::string server = "localhost:2181";
   std::string config;
@@ -30,11 +28,6 @@ struct Settings {
   std::string mix = "get";
   cli::BenchOptions bench;
 };
-
-int complain(const std::string& message) {
-  std::fprintf(stderr, "%s\n", message.c_str());
-  return kUsageError;
-}
 
 int run_status(const Settings& settings) {
   LoopTerminal loop;

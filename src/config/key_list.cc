@@ -34,19 +34,6 @@ constexpr WrittenDefault kWritten[] = {
     {"zooid.log.format", "auto", "auto, text, journald"},
 };
 
-// Keys that are read, and told of at the start, since what they ask for is not there yet.
-struct NotServed {
-  std::string_view name;
-  std::string_view harmless;
-  std::string_view reason;
-};
-constexpr NotServed kNotServed[] = {
-    {"reconfigEnabled", "false",
-     "dynamic reconfiguration is not supported yet; list the servers in this file"},
-    {"admin.enableServer", "false", "the administration server is not supported yet"},
-    {"admin.serverPort", "", "the administration server is not supported yet"},
-};
-
 // Keys without which an ensemble is refused, whatever the default of a lone server.
 constexpr std::string_view kNeededByEnsembles[] = {"initLimit", "syncLimit"};
 
@@ -122,19 +109,15 @@ std::vector<ListedKey> list_keys() {
     for (const Key& key : keys) {
       ListedKey& listed = all.emplace_back();
       listed.name = key.name;
-      listed.treatment = treatment_text(key.key_class);
+      // One that is read, while what it asks for is not there yet, has a reason as well.
+      const bool is_served = key.key_class != KeyClass::kSupported || key.reason.empty();
+      listed.treatment = treatment_text(is_served ? key.key_class : KeyClass::kWarned);
       listed.where = form_text(key.form);
       listed.harmless = key.harmless;
       listed.reason = key.reason;
       std::visit(Describe{key, listed}, key.field);
       if (std::ranges::find(kNeededByEnsembles, key.name) != std::end(kNeededByEnsembles)) {
         listed.values = "1 or more; an ensemble needs it";
-      }
-      for (const NotServed& one : kNotServed) {
-        if (one.name != key.name) continue;
-        listed.treatment = treatment_text(KeyClass::kWarned);
-        listed.harmless = one.harmless;
-        listed.reason = one.reason;
       }
     }
   }

@@ -58,7 +58,9 @@ struct Key {
   // A property of which ZooKeeper insists on a value that can be read.
   bool is_strict = false;
   std::string_view harmless;
-  std::string_view reason;  // refused and warned ones: why
+  // Refused and warned ones: why. A supported one has it if its value is read, and a warning told,
+  // while what it asks for is not there yet.
+  std::string_view reason;
 };
 
 std::span<const Key> supported_keys();

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/duration_text.h"
+#include "base/time.h"
+
 namespace zooid::zab {
 namespace {
 
@@ -52,20 +55,12 @@ bool read_voters(std::string_view line, LookingReport& report) {
   return true;
 }
 
-std::string span_text(int64_t ms) {
-  if (ms < 0) ms = 0;
-  if (ms < 10'000) return fmt::format("{:.1f} s", static_cast<double>(ms) / 1000);
-  const int64_t seconds = ms / 1000;
-  if (seconds < 120) return fmt::format("{} s", seconds);
-  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
-  return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
-}
-
 std::string voter_text(const LookingReport::Voter& voter, int64_t written_wall_ms) {
   const std::string heard =
       voter.heard_wall_ms == 0
           ? std::string("not heard since then")
-          : "last heard " + span_text(written_wall_ms - voter.heard_wall_ms) + " before that";
+          : "last heard " + duration_text(ms_to_us(written_wall_ms - voter.heard_wall_ms)) +
+                " before that";
   if (voter.is_refusing) {
     return "refuses the connection: nothing listens on its election port; " + heard;
   }
@@ -115,8 +110,8 @@ std::string describe(const LookingReport& report, int64_t now_wall_ms) {
   const int64_t age_ms = now_wall_ms - report.written_wall_ms;
   std::string text = fmt::format(
       "Nobody leads, as far as this server ({}) knows: it has been looking for {}, as of {} ago.\n",
-      record.self.value, span_text(report.written_wall_ms - record.started_wall_ms),
-      span_text(age_ms));
+      record.self.value, duration_text(ms_to_us(report.written_wall_ms - record.started_wall_ms)),
+      duration_text(ms_to_us(age_ms)));
   if (age_ms > kOldMs) {
     text += "  It did not renew this since: it does not run any more, or hangs.\n";
   }
