@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "cli/shell_text.h"
@@ -59,21 +60,6 @@ void print_details(const state::Database& database, const storage::SnapshotTrail
   print(fmt::format("----\nLast zxid: 0x{:x}\n", static_cast<uint64_t>(last)));
 }
 
-std::string json_text(std::string_view text) {
-  std::string quoted;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < ' ') {
-      quoted += fmt::format("\\u{:04X}", static_cast<int>(c));
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted;
-}
-
 void print_json(const state::Tree& tree, const Print& print) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   print(fmt::format(R"([1,0,{{"progname":"zooid snapshot","progver":"0.01","timestamp":{}}})",
@@ -89,9 +75,12 @@ void print_json(const state::Tree& tree, const Print& print) {
     const wire::NullableView data = tree.data(node);
     const size_t bytes = data ? data->size() : 0;
     const bool has_children = tree.child_count(node) > 0;
-    print(fmt::format(
-        R"(,{}{{"name":"{}","asize":{},"dsize":{},"dev":0,"ino":{}}})", has_children ? "[" : "",
-        node == state::kRoot ? "/" : json_text(tree.name(node)), bytes, bytes, ++inode));
+    const nlohmann::json name =
+        node == state::kRoot ? std::string("/") : std::string(tree.name(node));
+    print(fmt::format(R"(,{}{{"name":{},"asize":{},"dsize":{},"dev":0,"ino":{}}})",
+                      has_children ? "[" : "",
+                      name.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), bytes,
+                      bytes, ++inode));
     if (has_children) parents.push_back(node);
   }
   print(std::string(parents.size() + 1, ']'));

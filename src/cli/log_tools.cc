@@ -11,8 +11,6 @@
 namespace zooid::cli {
 namespace {
 
-// No entry of a server can be larger: twice the largest jute.maxbuffer.
-constexpr uint32_t kTxnBytesMax = 0x7fff'ffff;
 constexpr uint64_t kPieceBytes = 1u << 20;  // written at once
 
 struct TextOfBody {
@@ -97,7 +95,8 @@ class Entries {
  public:
   static Result<Entries> open(env::FileSystem& files, const std::string& path) {
     TRY_VALUE(file, files.open(path, env::OpenMode::kRead));
-    Entries entries(std::move(file), path);
+    TRY_VALUE(file_size, files.file_size(path));
+    Entries entries(std::move(file), path, file_size);
     std::string header(storage::kLogHeaderBytes, '\0');
     TRY_VALUE(size, entries.file_->read_at(0, header));
     if (size != header.size() || !header.starts_with("ZKLG")) {
@@ -118,7 +117,8 @@ class Entries {
     const int64_t stored_checksum = in.i64();
     const auto length = static_cast<uint32_t>(in.i32());
     if (length == 0) return false;
-    if (length > kTxnBytesMax) return damaged(fmt::format("a length of {}", length));
+    // A damaged length may say anything up to 4 GiB: nothing is made for what is not there.
+    if (position_ + front.size() + length >= size_) return damaged("Last transaction was partial.");
     txn.resize(length);
     TRY_VALUE(txn_size, file_->read_at(position_ + front.size(), txn));
     std::string mark(1, '\0');
@@ -139,14 +139,15 @@ class Entries {
   bool is_right = false;
 
  private:
-  Entries(std::unique_ptr<env::File> file, std::string path)
-      : file_(std::move(file)), path_(std::move(path)) {}
+  Entries(std::unique_ptr<env::File> file, std::string path, uint64_t size)
+      : file_(std::move(file)), path_(std::move(path)), size_(size) {}
   std::unexpected<Error> damaged(std::string_view what) const {
     return fail(Error::Kind::kCorrupt, fmt::format("{}: offset {}: {}", path_, position_, what));
   }
 
   std::unique_ptr<env::File> file_;
   std::string path_;
+  uint64_t size_;
   uint64_t position_ = storage::kLogHeaderBytes;
 };
 

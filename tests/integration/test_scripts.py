@@ -4,8 +4,10 @@ ZooKeeper's own (3.8.0: classes of the toolkits), both are run on the same files
 import json
 import os
 import re
+import resource
 import shutil
 import signal
+import struct
 import subprocess
 
 import harness
@@ -305,6 +307,13 @@ def a_log_is_repaired_and_cut():
     assert "EOF reached after 16 txns." in java_tool("persistence.TxnLogToolkit", path + ".fixed.chopped16")
     missing = run_log("-c", "-z", "0x9999", path + ".fixed")
     assert missing.returncode == 1 and "is not in it" in missing.stderr, missing
+    # A damaged length asks for nothing that is not there.
+    with open(path, "r+b") as file:
+        file.seek(16 + 8)
+        file.write(struct.pack(">i", 0x7fffffff))
+    damaged = subprocess.run([harness.ZOOID, "log", path], capture_output=True, text=True, timeout=60, check=False,
+                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)))
+    assert damaged.returncode == 1 and "offset 16: Last transaction was partial." in damaged.stderr, damaged
     assert run_log("-z", "1", path).returncode == 2
     assert run_log("/none").returncode == 1
     assert run_log(os.path.join(GOLDEN, "README.md")).returncode == 1
